@@ -1,0 +1,11 @@
+# libidn2 as Debian 12 ships it has no CMake package. Result: target Idn2::idn2.
+find_path(Idn2_INCLUDE_DIR idn2.h)
+find_library(Idn2_LIBRARY idn2)
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(Idn2 REQUIRED_VARS Idn2_LIBRARY Idn2_INCLUDE_DIR)
+if(Idn2_FOUND AND NOT TARGET Idn2::idn2)
+    add_library(Idn2::idn2 UNKNOWN IMPORTED)
+    set_target_properties(Idn2::idn2 PROPERTIES
+        IMPORTED_LOCATION "${Idn2_LIBRARY}"
+        INTERFACE_INCLUDE_DIRECTORIES "${Idn2_INCLUDE_DIR}")
+endif()

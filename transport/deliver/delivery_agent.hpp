@@ -1,0 +1,47 @@
+// Handing a message to a next hop. A job is some recipients of one message for one next hop; the report says what became
+// of each, and whether the next hop itself could be reached. Agents live on a lane and are called on it.
+#pragma once
+
+#include "transport/base/task.hpp"
+#include "transport/org/organization.hpp"
+#include "transport/ports/records/queued_message.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mailflow {
+
+struct DeliveryJob {
+    QueuedMessagePtr message;
+    NextHop hop;
+    std::vector<std::uint32_t> recipients;  // numbers in `message->recipients`, ascending, never empty
+    OrganizationPtr organization;           // the configuration this attempt runs under
+};
+
+struct RecipientReport {
+    std::uint32_t recipient = 0;
+    DeliveryStatus status;
+};
+
+struct DeliveryReport {
+    // One for each recipient of the job, in its order. Empty only when `hop_failure` is set.
+    std::vector<RecipientReport> recipients;
+    // The next hop could not be reached at all (connect, greeting, EHLO, DNS temporary): its retry state moves, its
+    // recipients wait with it. Words for people, verbatim where a host spoke.
+    std::optional<DeliveryStatus> hop_failure;
+    bool reused_connection = false;
+};
+
+class DeliveryAgent {
+  public:
+    virtual ~DeliveryAgent() = default;
+    // Never throws for what a remote or a disk does. Bounded in time by its own limits.
+    virtual Task<DeliveryReport> deliver(DeliveryJob job) = 0;
+    // Closes idle connections (shutdown).
+    virtual void close_idle() noexcept = 0;
+};
+
+}  // namespace mailflow

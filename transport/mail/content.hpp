@@ -1,0 +1,42 @@
+// A message's content as it is kept and sent: an immutable stored body (header and body as received, CRLF lines,
+// dot-unstuffed) and a prefix of header fields we added in front of it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+namespace mailflow {
+
+// Where the stored octets are. `file` 0 means: in the queue's row of the message.
+struct BodyRef {
+    std::uint64_t file = 0;
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+    // First 16 octets of SHA-256 over the stored octets.
+    std::array<std::uint8_t, 16> checksum{};
+
+    friend bool operator==(const BodyRef&, const BodyRef&) = default;
+};
+
+// Facts about the content, learned while it streamed in.
+struct ContentFacts {
+    bool eight_bit = false;          // an octet over 127 in header or body
+    bool smtputf8_header = false;    // an octet over 127 in the header
+    std::uint32_t received_count = 0;// Received fields: hops so far
+    bool has_date = false;
+    bool has_from = false;
+    std::string message_id;          // with angle brackets; empty when absent
+    std::string subject;             // unfolded, raw, at most 256 octets
+    std::uint64_t header_size = 0;   // octets up to and including the empty line
+};
+
+struct Content {
+    BodyRef body;
+    std::string prefix;  // complete header fields, each ended by CRLF
+    ContentFacts facts;
+
+    [[nodiscard]] std::uint64_t size() const noexcept { return prefix.size() + body.length; }
+};
+
+}  // namespace mailflow

@@ -1,0 +1,42 @@
+// Destination key of a delivery queue (reference: NextHopSolutionKey = delivery type + next-hop domain + connector).
+// Recipients with equal keys share a queue, its retry state and its connections.
+#pragma once
+
+#include "transport/base/result.hpp"
+
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace mailflow {
+
+enum class DeliveryType : std::uint8_t {
+    mailbox,      // local delivery; domain is the kind of store: `maildir`
+    dns,          // send connector by MX; domain is the recipient's domain
+    smart_host,   // send connector by smart host; domain is the list as configured, comma separated
+    unreachable,  // no connector matches; domain is `Unreachable`
+};
+
+struct NextHop {
+    DeliveryType type = DeliveryType::unreachable;
+    std::string domain;
+    std::string connector;  // name of the send connector; empty for mailbox and unreachable
+
+    // `mailbox|maildir|`, `dns|contoso.com|Internet`, `smart-host|[10.0.0.1],relay.contoso.com|Backup`, `unreachable||`:
+    // the connector comes last, so its name may hold any character.
+    [[nodiscard]] std::string key() const;
+    [[nodiscard]] static Result<NextHop> parse(const std::string& key);
+    [[nodiscard]] static NextHop unreachable();
+
+    friend auto operator<=>(const NextHop&, const NextHop&) = default;
+};
+
+[[nodiscard]] const char* to_text(DeliveryType type) noexcept;
+
+}  // namespace mailflow
+
+template <>
+struct std::hash<mailflow::NextHop> {
+    std::size_t operator()(const mailflow::NextHop& hop) const noexcept;
+};

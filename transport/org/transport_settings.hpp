@@ -1,0 +1,37 @@
+// Organization-wide limits and clocks (`transport-config`; reference 9.8, 10.2, 13.1; retry ladder by our own defaults).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+namespace mailflow {
+
+struct TransportSettings {
+    std::optional<std::uint64_t> max_send_size = 36ULL * 1024 * 1024;     // octets; none: unlimited
+    std::optional<std::uint64_t> max_receive_size = 36ULL * 1024 * 1024;  // octets; none: unlimited
+    std::uint32_t max_recipient_envelope_limit = 500;
+
+    // The ladder of a next hop that cannot be reached: glitch, transient, then steady retries.
+    std::uint32_t queue_glitch_retry_count = 4;
+    std::chrono::milliseconds queue_glitch_retry_interval{std::chrono::minutes(1)};
+    std::uint32_t transient_failure_retry_count = 6;
+    std::chrono::milliseconds transient_failure_retry_interval{std::chrono::minutes(5)};
+    std::chrono::milliseconds outbound_connection_failure_retry_interval{std::chrono::minutes(10)};
+    // From this age of the failure on, the long interval rules.
+    std::chrono::milliseconds long_retry_after{std::chrono::hours(4)};
+    std::chrono::milliseconds long_retry_interval{std::chrono::minutes(30)};
+    // A recipient refused with 4xx on a working connection.
+    std::chrono::milliseconds message_retry_interval{std::chrono::minutes(15)};
+
+    std::chrono::milliseconds message_expiration_timeout{std::chrono::hours(24 * 5)};
+    std::chrono::milliseconds delay_notification_timeout{std::chrono::hours(4)};
+    bool delay_dsn_enabled = true;
+
+    std::uint32_t max_hop_count = 30;
+    // An original larger than this is not attached to a DSN, its header only.
+    std::uint64_t dsn_max_message_attach_size = 10ULL * 1024 * 1024;
+    std::uint32_t tracking_retention_days = 30;
+};
+
+}  // namespace mailflow

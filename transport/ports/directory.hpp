@@ -1,0 +1,23 @@
+// Who our recipients are, as the flow asks it. One per lane, used on it; a bounded cache, positive and negative, answers
+// most questions without leaving the lane.
+#pragma once
+
+#include "transport/base/result.hpp"
+#include "transport/base/task.hpp"
+#include "transport/org/mail_recipient.hpp"
+
+#include <memory>
+#include <optional>
+
+namespace mailflow {
+
+using MailRecipientPtr = std::shared_ptr<const MailRecipient>;
+
+class Directory {
+  public:
+    virtual ~Directory() = default;
+    // By any of its addresses, local part and domain without case. Null: not ours. Error::unavailable: ask again later.
+    virtual Task<Result<MailRecipientPtr>> find_recipient(EmailAddress address) = 0;
+};
+
+}  // namespace mailflow

@@ -1,0 +1,32 @@
+// Mailboxes in the organization store: own rows, one transaction and version with the objects, never in the Organization
+// snapshot. Called from the console lane.
+#pragma once
+
+#include "transport/base/result.hpp"
+#include "transport/base/task.hpp"
+#include "transport/org/mail_recipient.hpp"
+#include "transport/ports/records/object_record.hpp"
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mailflow {
+
+class RecipientStore {
+  public:
+    virtual ~RecipientStore() = default;
+    virtual Task<Result<std::optional<MailRecipient>>> find(std::string name) = 0;
+    virtual Task<Result<std::optional<MailRecipient>>> find_by_address(EmailAddress address) = 0;
+    // By name without case, `after` exclusive.
+    virtual Task<Result<std::vector<MailRecipient>>> page(std::string after, std::size_t limit) = 0;
+    // How many recipients have an address in this domain (accepted domains in use cannot go).
+    virtual Task<Result<std::uint64_t>> count_in_domain(DomainName domain) = 0;
+    // Error::already_exists when the name or one of the addresses is taken (by another).
+    virtual Task<Result<>> create(MailRecipient recipient, ChangeAuthor author) = 0;
+    virtual Task<Result<>> replace(std::string name, MailRecipient recipient, ChangeAuthor author) = 0;
+    virtual Task<Result<>> remove(std::string name, ChangeAuthor author) = 0;
+};
+
+}  // namespace mailflow

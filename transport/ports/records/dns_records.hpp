@@ -1,0 +1,37 @@
+// Answers of the DNS as the flow sees them: what was asked for, how it ended, and for how long it may be believed.
+#pragma once
+
+#include "transport/base/ip_address.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace mailflow {
+
+enum class DnsStatus : std::uint8_t {
+    found,         // at least one record
+    no_such_name,  // NXDOMAIN
+    no_such_data,  // the name exists, not with this type
+    temporary,     // SERVFAIL, REFUSED, time-out, no server, malformed answer
+};
+
+// RFC 1035 §3.3.9. `exchange` is lower case without trailing dot; empty for the root: a null MX (RFC 7505).
+struct MxRecord {
+    std::uint16_t preference = 0;
+    std::string exchange;
+
+    friend bool operator==(const MxRecord&, const MxRecord&) = default;
+};
+
+template <class Record>
+struct DnsAnswer {
+    DnsStatus status = DnsStatus::temporary;
+    std::vector<Record> records;
+    std::chrono::seconds ttl{0};
+    bool authentic = false;  // AD bit from a server that is trusted to validate
+    std::string detail;      // for people: `SERVFAIL from 127.0.0.1:5353`; empty when found
+};
+
+}  // namespace mailflow

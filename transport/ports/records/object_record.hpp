@@ -1,0 +1,39 @@
+// Stored organization objects: documents by type and name, and the history of changes to them.
+#pragma once
+
+#include "transport/base/clock.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mailflow {
+
+// One object. `document` is JSON text of its fields as config/schema writes them.
+struct ObjectRecord {
+    std::string type;  // `send-connector`
+    std::string name;  // unique within the type, compared without case
+    std::string document;
+};
+
+// A set of changes made as one transaction.
+struct ObjectChange {
+    std::string type;
+    std::string name;
+    std::optional<std::string> document;  // none: remove
+    std::string new_name;                 // not empty: rename
+};
+
+struct ChangeAuthor {
+    std::string who;   // `uid=0(root) via admin socket`
+    std::string what;  // the command in words
+};
+
+struct ObjectVersion {
+    std::uint64_t version = 0;
+    UtcTime time{};
+    ChangeAuthor author;
+};
+
+}  // namespace mailflow
