@@ -139,13 +139,13 @@ Result<Endpoint> Endpoint::parse(std::string_view text) {
 std::size_t std::hash<mailflow::IpAddress>::operator()(
     const mailflow::IpAddress& address) const noexcept {
     // FNV-1a; the family is part of it, as it is of equality.
-    std::uint64_t hash = 0xcbf29ce484222325U;
-    const auto add = [&hash](std::uint8_t byte) {
-        hash = (hash ^ byte) * 0x100000001b3U;
+    std::uint64_t state = 0xcbf29ce484222325U;
+    const auto add = [&state](std::uint8_t byte) {
+        state = (state ^ byte) * 0x100000001b3U;
     };
     add(address.is_v4() ? 4 : 6);
     for (const auto byte : address.bytes()) {
         add(byte);
     }
-    return hash;
+    return state;
 }
