@@ -1,0 +1,118 @@
+// The only judge of delivery: at which stage what happened → what to do now, and what to say about
+// the recipient (RFC 3463 codes and texts of our own failures included). Pure. Agents call it for
+// each reply or error and obey; the queue takes the words for expiry and Unreachable from here too,
+// so that no other file chooses a status code.
+#pragma once
+
+#include "transport/base/result.hpp"
+#include "transport/mail/delivery_status.hpp"
+#include "transport/ports/records/dns_records.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace mailflow {
+
+// How far the attempt had come.
+enum class DeliveryStage : std::uint8_t {
+    dns,  // looking for hosts
+    connect,
+    greeting,  // the 220
+    ehlo,      // EHLO, then HELO when that is all the host knows
+    mail,
+    rcpt,
+    data,                       // DATA, and the octets behind 354
+    final_dot,                  // the reply to CRLF.CRLF
+    connection_lost_after_dot,  // no reply to it: the host may have the message (RFC 1047)
+    local,                      // our own store
+};
+
+enum class DeliveryVerdict : std::uint8_t {
+    delivered,
+    retry_recipient,  // this recipient waits by itself; the next hop works
+    retry_hop,        // the next hop waits, and all its recipients with it
+    try_next_host,    // another host of this next hop may do; when none is left `when_exhausted`
+                      // rules
+    fail,
+};
+
+struct Judgement {
+    DeliveryVerdict verdict = DeliveryVerdict::retry_recipient;
+    // What try_next_host becomes when there is no further host; equal to `verdict` otherwise.
+    DeliveryVerdict when_exhausted = DeliveryVerdict::retry_recipient;
+    // With the action that belongs to the verdict (of `when_exhausted` for try_next_host): relayed
+    // or delivered, delayed, failed.
+    DeliveryStatus status;
+
+    friend bool operator==(const Judgement&, const Judgement&) = default;
+};
+
+// A reply as the judge sees it.
+struct RemoteReply {
+    std::uint16_t code = 0;
+    EnhancedStatus status;  // as the host gave it; class 0 when it gave none
+    // The whole reply for people: code, enhanced code and text, lines joined by blanks.
+    std::string text;
+    // What client_protocol knows about a 552 on RCPT: the host means "too many recipients" (RFC
+    // 5321 §4.5.3.1.10).
+    bool means_too_many_recipients = false;
+};
+
+// Who was spoken to, for the status; `address` is `192.0.2.1:25`, empty when none was reached.
+struct RemoteHost {
+    std::string name;
+    std::string address;
+};
+
+// A reply to the command of `stage`. At rcpt a 2xx is `delivered` in the sense of "go on", as at
+// every earlier stage.
+[[nodiscard]] Judgement judge_reply(
+    DeliveryStage stage, const RemoteReply& reply, const RemoteHost& host);
+
+// An error instead of a reply: refused, timed out, dropped, a reply that is none; at `local`, a
+// failed step of the store. Error::refused_target at connect is a host we never speak to.
+[[nodiscard]] Judgement judge_error(DeliveryStage stage, ErrorCode error, const RemoteHost& host);
+
+// What stands after every host of a next hop ended in try_next_host, in the order tried, never
+// empty: permanent only when every host said so; else the last temporary one rules.
+[[nodiscard]] Judgement judge_exhausted(std::span<const Judgement> hosts);
+
+// ---- failures we find ourselves, without a host
+
+enum class OwnFailure : std::uint8_t {
+    nonexistent_domain,     // NXDOMAIN: 5.4.4
+    null_mx,                // RFC 7505: 5.1.10
+    no_hosts,               // no MX and no address, or no MX host has one: 5.4.4
+    dns_temporary,          // SERVFAIL, time-out: 4.4.3
+    mx_loopback,            // the best host is ourselves: 5.4.6
+    refused_targets,        // only addresses we never connect to: 5.4.4
+    smart_host_unresolved,  // an administrator's name without address: 4.4.4, waits for the
+                            // correction
+    smart_host_is_self,     // a smart host is one of our own listeners: 5.4.6
+    connector_missing,      // the send connector of the next hop is gone: 4.4.4, routed anew
+    too_large_for_host,     // above the SIZE the host announced: 5.3.4
+    needs_smtputf8,         // RFC 6531 §3.2: the host has no SMTPUTF8: 5.6.7
+    needs_8bitmime,         // RFC 6152: refused by policy: 5.6.3
+    body_unavailable,       // our stored body cannot be read now: 4.3.0
+    body_corrupt,           // its checksum does not match; never sent, held by the queue: 4.3.0
+    too_many_hops,          // Received fields: 5.4.6
+    mailbox_gone,           // the local mailbox has a name no folder can have: 5.1.1
+};
+
+// `detail`: appended for people after "; ", e.g. which server answered SERVFAIL; may be empty.
+[[nodiscard]] Judgement judge_own(OwnFailure failure, std::string_view detail = {});
+
+// A local store took the message.
+[[nodiscard]] DeliveryStatus delivered_locally();
+
+// Expiry: failed, `550 4.4.7 QUEUE.Expired; message expired` with the last words of the last
+// attempt behind it.
+[[nodiscard]] DeliveryStatus expired(const std::optional<DeliveryStatus>& last);
+
+// No connector matches: delayed, in the words of the Unreachable queue's LastError.
+[[nodiscard]] DeliveryStatus unreachable_status();
+
+}  // namespace mailflow
