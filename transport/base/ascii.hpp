@@ -1,4 +1,5 @@
-// Small pure text functions on bytes: case-insensitive compare (ASCII only), trimming, numbers with bounds, splitting.
+// Small pure text functions on bytes: case-insensitive compare (ASCII only), trimming, numbers with
+// bounds, splitting.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,9 @@ namespace mailflow::ascii {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-[[nodiscard]] constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+[[nodiscard]] constexpr bool is_digit(char c) noexcept {
+    return c >= '0' && c <= '9';
+}
 
 [[nodiscard]] constexpr bool is_alpha(char c) noexcept {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -26,7 +29,8 @@ namespace mailflow::ascii {
 
 [[nodiscard]] std::string to_lower(std::string_view text);
 [[nodiscard]] bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept;
-[[nodiscard]] bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) noexcept;
+[[nodiscard]] bool starts_with_ignoring_case(
+    std::string_view text, std::string_view prefix) noexcept;
 // Orders names as Exchange does: case-insensitive, then by byte.
 [[nodiscard]] bool less_ignoring_case(std::string_view a, std::string_view b) noexcept;
 // Without blanks and tabs at both ends.

@@ -1,5 +1,6 @@
-// What time it is, as a seam: the flow never reads the system's clock itself. Wall time is for people and the store
-// (milliseconds UTC); monotonic time is for deadlines. Implementations are safe in any thread.
+// What time it is, as a seam: the flow never reads the system's clock itself. Wall time is for
+// people and the store (milliseconds UTC); monotonic time is for deadlines. Implementations are
+// safe in any thread.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,5 @@
-// Base64 (RFC 4648 §4) and hexadecimal. Decoders are strict: no blanks, right padding, canonical bits.
+// Base64 (RFC 4648 §4) and hexadecimal. Decoders are strict: no blanks, right padding, canonical
+// bits.
 #pragma once
 
 #include "transport/base/result.hpp"

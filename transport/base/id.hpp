@@ -1,6 +1,6 @@
-// Identity of a queued message: made by us, ordered by time, so that the order of ids is the order of acceptance.
-// 64 bits: 41 of milliseconds since 2020-01-01, 6 of lane, 17 of sequence. Text: 13 characters of Crockford's base 32,
-// fixed width, so texts sort like ids.
+// Identity of a queued message: made by us, ordered by time, so that the order of ids is the order
+// of acceptance. 64 bits: 41 of milliseconds since 2020-01-01, 6 of lane, 17 of sequence. Text: 13
+// characters of Crockford's base 32, fixed width, so texts sort like ids.
 #pragma once
 
 #include "transport/base/clock.hpp"
@@ -26,7 +26,8 @@ struct QueueId {
     friend auto operator<=>(const QueueId&, const QueueId&) = default;
 };
 
-// Gives strictly increasing ids, also when the clock steps back. One per lane; used on that lane only.
+// Gives strictly increasing ids, also when the clock steps back. One per lane; used on that lane
+// only.
 class QueueIdSource {
   public:
     QueueIdSource(const Clock& clock, unsigned lane) noexcept;
@@ -42,5 +43,7 @@ class QueueIdSource {
 
 template <>
 struct std::hash<mailflow::QueueId> {
-    std::size_t operator()(mailflow::QueueId id) const noexcept { return std::hash<std::uint64_t>{}(id.value); }
+    std::size_t operator()(mailflow::QueueId id) const noexcept {
+        return std::hash<std::uint64_t>{}(id.value);
+    }
 };

@@ -1,5 +1,5 @@
-// An IPv4 or IPv6 address and an address with a port. IPv4-mapped IPv6 addresses become IPv4 on the way in, so ranges,
-// limits and logs see one form.
+// An IPv4 or IPv6 address and an address with a port. IPv4-mapped IPv6 addresses become IPv4 on the
+// way in, so ranges, limits and logs see one form.
 #pragma once
 
 #include "transport/base/result.hpp"
@@ -25,7 +25,9 @@ class IpAddress {
     [[nodiscard]] static Result<IpAddress> parse(std::string_view text);
 
     [[nodiscard]] bool is_v4() const noexcept { return v4_; }
+
     [[nodiscard]] bool is_v6() const noexcept { return !v4_; }
+
     // Network order; an IPv4 address stands in the first four bytes, the rest is zero.
     [[nodiscard]] const Bytes& bytes() const noexcept { return bytes_; }
 

@@ -1,5 +1,6 @@
-// Structured log lines: an event in words and fields as key=value (or JSON). Nothing is formatted when the level is off.
-// A Log is a cheap handle on a sink that outlives it; both are safe in any thread, and neither throws.
+// Structured log lines: an event in words and fields as key=value (or JSON). Nothing is formatted
+// when the level is off. A Log is a cheap handle on a sink that outlives it; both are safe in any
+// thread, and neither throws.
 #pragma once
 
 #include "transport/base/id.hpp"
@@ -20,28 +21,50 @@ struct LogField {
     std::string text;
     bool quoted = true;  // false: a number
 
-    LogField(std::string_view name, std::string_view value) : key(name), text(value) {}
-    LogField(std::string_view name, const char* value) : key(name), text(value) {}
-    LogField(std::string_view name, const std::string& value) : key(name), text(value) {}
-    LogField(std::string_view name, QueueId id) : key(name), text(id.text()) {}
+    LogField(std::string_view name, std::string_view value)
+        : key(name)
+        , text(value) {}
+
+    LogField(std::string_view name, const char* value)
+        : key(name)
+        , text(value) {}
+
+    LogField(std::string_view name, const std::string& value)
+        : key(name)
+        , text(value) {}
+
+    LogField(std::string_view name, QueueId id)
+        : key(name)
+        , text(id.text()) {}
+
     template <std::integral Number>
-    LogField(std::string_view name, Number value) : key(name), text(std::to_string(value)), quoted(false) {}
+    LogField(std::string_view name, Number value)
+        : key(name)
+        , text(std::to_string(value))
+        , quoted(false) {}
 };
 
 class LogSink {
   public:
     virtual ~LogSink() = default;
     [[nodiscard]] virtual bool on(LogLevel level) const noexcept = 0;
-    virtual void write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) noexcept = 0;
+    virtual void write(
+        LogLevel level,
+        std::string_view event,
+        std::initializer_list<LogField> fields) noexcept = 0;
 };
 
 class Log {
   public:
     // A log that drops everything.
     Log() noexcept = default;
-    explicit Log(LogSink& sink) noexcept : sink_(&sink) {}
 
-    [[nodiscard]] bool on(LogLevel level) const noexcept { return sink_ != nullptr && sink_->on(level); }
+    explicit Log(LogSink& sink) noexcept
+        : sink_(&sink) {}
+
+    [[nodiscard]] bool on(LogLevel level) const noexcept {
+        return sink_ != nullptr && sink_->on(level);
+    }
 
     void debug(std::string_view event, std::initializer_list<LogField> fields = {}) const noexcept {
         write(LogLevel::debug, event, fields);
@@ -51,7 +74,8 @@ class Log {
         write(LogLevel::info, event, fields);
     }
 
-    void warning(std::string_view event, std::initializer_list<LogField> fields = {}) const noexcept {
+    void warning(
+        std::string_view event, std::initializer_list<LogField> fields = {}) const noexcept {
         write(LogLevel::warning, event, fields);
     }
 
@@ -60,7 +84,8 @@ class Log {
     }
 
   private:
-    void write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) const noexcept {
+    void write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields)
+        const noexcept {
         if (on(level)) {
             sink_->write(level, event, fields);
         }

@@ -1,6 +1,7 @@
-// A value that arrives once and a coroutine that waits for it: the one way in which a call-back, another thread's
-// answer or a timer wakes a Task. Lives in the waiting coroutine's frame. Both ends on one lane; an answer made elsewhere
-// is posted to the lane first. It must complete before its lane goes: a waiter that never resumes is leaked.
+// A value that arrives once and a coroutine that waits for it: the one way in which a call-back,
+// another thread's answer or a timer wakes a Task. Lives in the waiting coroutine's frame. Both
+// ends on one lane; an answer made elsewhere is posted to the lane first. It must complete before
+// its lane goes: a waiter that never resumes is leaked.
 #pragma once
 
 #include "transport/base/task.hpp"
@@ -8,6 +9,7 @@
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
+
 #include <optional>
 #include <utility>
 
@@ -20,7 +22,8 @@ class OneShot {
     OneShot(const OneShot&) = delete;
     OneShot& operator=(const OneShot&) = delete;
 
-    // The value is stored, the waiter (if any) resumes from the lane's loop, never inside this call.
+    // The value is stored, the waiter (if any) resumes from the lane's loop, never inside this
+    // call.
     void complete(T value) {
         value_.emplace(std::move(value));
         if (resume_) {
@@ -33,7 +36,8 @@ class OneShot {
     // At most one waiter, at most once.
     Task<T> wait() {
         if (!value_) {
-            auto operation = asio::async_initiate<const decltype(use_result)&, void()>(Initiate{this}, use_result);
+            auto operation = asio::async_initiate<const decltype(use_result)&, void()>(
+                Initiate{this}, use_result);
             co_await std::move(operation);
         }
         co_return std::move(*value_);

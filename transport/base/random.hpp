@@ -1,5 +1,6 @@
-// The one source of randomness, as a seam: a simulation seeds it. `SystemRandom` draws from the kernel and is fit for
-// DNS query ids and secrets. Implementations are used from one thread, or say otherwise.
+// The one source of randomness, as a seam: a simulation seeds it. `SystemRandom` draws from the
+// kernel and is fit for DNS query ids and secrets. Implementations are used from one thread, or say
+// otherwise.
 #pragma once
 
 #include <cstddef>

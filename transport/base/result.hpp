@@ -1,5 +1,6 @@
-// What a function that may fail returns: a value or an error code. For expected failures only; mail outcomes are
-// values of their own types, broken invariants throw. Used everywhere; safe in any thread.
+// What a function that may fail returns: a value or an error code. For expected failures only; mail
+// outcomes are values of their own types, broken invariants throw. Used everywhere; safe in any
+// thread.
 #pragma once
 
 #include <boost/system/error_code.hpp>

@@ -1,5 +1,6 @@
-// Starting a coroutine that nobody awaits. `spawn` is the only caller of co_spawn: it names the task, counts it for an
-// orderly stop, and logs what escapes from it. A TaskScope belongs to one lane and is used on it.
+// Starting a coroutine that nobody awaits. `spawn` is the only caller of co_spawn: it names the
+// task, counts it for an orderly stop, and logs what escapes from it. A TaskScope belongs to one
+// lane and is used on it.
 #pragma once
 
 #include "transport/base/log.hpp"
@@ -13,7 +14,10 @@ namespace mailflow {
 class TaskScope {
   public:
     // The executor's context and the log outlive the scope.
-    TaskScope(Executor executor, Log log) noexcept : executor_(std::move(executor)), log_(log) {}
+    TaskScope(Executor executor, Log log) noexcept
+        : executor_(std::move(executor))
+        , log_(log) {}
+
     TaskScope(const TaskScope&) = delete;
     TaskScope& operator=(const TaskScope&) = delete;
 
@@ -21,8 +25,10 @@ class TaskScope {
     void spawn(std::string_view name, Task<void> task);
 
     [[nodiscard]] std::size_t live() const noexcept { return live_; }
+
     // Tasks that ended by an exception: a broken invariant each, also logged.
     [[nodiscard]] std::size_t failed() const noexcept { return failed_; }
+
     [[nodiscard]] const Executor& executor() const noexcept { return executor_; }
 
   private:

@@ -1,5 +1,6 @@
-// The coroutine type of the flow and the completion token of every Asio operation. A Task runs on the lane that awaits
-// or spawned it and never leaves it. Errors are looked at where they occur: `auto [error, n] = co_await op(use_result);`
+// The coroutine type of the flow and the completion token of every Asio operation. A Task runs on
+// the lane that awaits or spawned it and never leaves it. Errors are looked at where they occur:
+// `auto [error, n] = co_await op(use_result);`
 #pragma once
 
 #include <boost/asio/as_tuple.hpp>

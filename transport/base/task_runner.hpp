@@ -1,5 +1,5 @@
-// Where blocking work runs: a thread of its own, or, in a simulation and in tests, the very io_context of the lanes.
-// Jobs of one runner run one after the other, in order of `post`.
+// Where blocking work runs: a thread of its own, or, in a simulation and in tests, the very
+// io_context of the lanes. Jobs of one runner run one after the other, in order of `post`.
 #pragma once
 
 #include "transport/base/one_shot.hpp"
@@ -35,15 +35,17 @@ class ThreadRunner final : public TaskRunner {
 // Posts to an io_context: everything on one thread.
 class FoldedRunner final : public TaskRunner {
   public:
-    explicit FoldedRunner(asio::io_context& context) noexcept : context_(context) {}
+    explicit FoldedRunner(asio::io_context& context) noexcept
+        : context_(context) {}
+
     void post(UniqueFunction job) override;
 
   private:
     asio::io_context& context_;
 };
 
-// Runs `function` (which returns a non-void value) on the runner; the caller resumes on its own lane.
-// Everything `function` uses must outlive it or be owned by it: the caller's frame does.
+// Runs `function` (which returns a non-void value) on the runner; the caller resumes on its own
+// lane. Everything `function` uses must outlive it or be owned by it: the caller's frame does.
 template <class F>
 auto offload(TaskRunner& runner, F function) -> Task<decltype(function())> {
     using Value = decltype(function());
@@ -51,7 +53,9 @@ auto offload(TaskRunner& runner, F function) -> Task<decltype(function())> {
     OneShot<Value> done;
     runner.post([&function, &done, home] {
         auto value = std::make_unique<Value>(function());
-        asio::post(home, [&done, value = std::move(value)]() mutable { done.complete(std::move(*value)); });
+        asio::post(home, [&done, value = std::move(value)]() mutable {
+            done.complete(std::move(*value));
+        });
     });
     auto value = co_await done.wait();
     co_return value;

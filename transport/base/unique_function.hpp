@@ -1,4 +1,5 @@
-// A function object that is moved, called once or more, and need not be copyable (C++23's std::move_only_function).
+// A function object that is moved, called once or more, and need not be copyable (C++23's
+// std::move_only_function).
 #pragma once
 
 #include <memory>
@@ -11,7 +12,8 @@ class UniqueFunction {
     UniqueFunction() noexcept = default;
 
     template <class F>
-    UniqueFunction(F function)  // NOLINT(google-explicit-constructor): converts from any callable, as std::function
+    UniqueFunction(F function)  // NOLINT(google-explicit-constructor): converts from any callable,
+                                // as std::function
         : call_(std::make_unique<Call<F>>(std::move(function))) {}
 
     void operator()() { call_->run(); }
@@ -29,8 +31,11 @@ class UniqueFunction {
 
     template <class F>
     struct Call final : Callable {
-        explicit Call(F f) : function(std::move(f)) {}
+        explicit Call(F f)
+            : function(std::move(f)) {}
+
         void run() override { function(); }
+
         F function;
     };
 

@@ -1,5 +1,6 @@
-// Handing a message to a next hop. A job is some recipients of one message for one next hop; the report says what became
-// of each, and whether the next hop itself could be reached. Agents live on a lane and are called on it.
+// Handing a message to a next hop. A job is some recipients of one message for one next hop; the
+// report says what became of each, and whether the next hop itself could be reached. Agents live on
+// a lane and are called on it.
 #pragma once
 
 #include "transport/base/task.hpp"
@@ -17,8 +18,9 @@ namespace mailflow {
 struct DeliveryJob {
     QueuedMessagePtr message;
     NextHop hop;
-    std::vector<std::uint32_t> recipients;  // numbers in `message->recipients`, ascending, never empty
-    OrganizationPtr organization;           // the configuration this attempt runs under
+    std::vector<std::uint32_t>
+        recipients;                // numbers in `message->recipients`, ascending, never empty
+    OrganizationPtr organization;  // the configuration this attempt runs under
 };
 
 struct RecipientReport {
@@ -29,8 +31,8 @@ struct RecipientReport {
 struct DeliveryReport {
     // One for each recipient of the job, in its order. Empty only when `hop_failure` is set.
     std::vector<RecipientReport> recipients;
-    // The next hop could not be reached at all (connect, greeting, EHLO, DNS temporary): its retry state moves, its
-    // recipients wait with it. Words for people, verbatim where a host spoke.
+    // The next hop could not be reached at all (connect, greeting, EHLO, DNS temporary): its retry
+    // state moves, its recipients wait with it. Words for people, verbatim where a host spoke.
     std::optional<DeliveryStatus> hop_failure;
     bool reused_connection = false;
 };

@@ -1,12 +1,14 @@
-// Coarse deadlines (one-second buckets) of connections: setting or moving one is a store, expiry calls back once. A node
-// is re-filed only when its bucket comes up. Used on its lane only.
+// Coarse deadlines (one-second buckets) of connections: setting or moving one is a store, expiry
+// calls back once. A node is re-filed only when its bucket comes up. Used on its lane only.
 #pragma once
 
 #include "transport/base/clock.hpp"
 
 #include <boost/intrusive/list.hpp>
+
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 
@@ -15,7 +17,8 @@ namespace mailflow {
 class DeadlineWheel;
 
 // Base of what can expire. Unlinks itself when destroyed.
-class Deadline : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+class Deadline : public boost::intrusive::list_base_hook<
+                     boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
   public:
     Deadline() = default;
     Deadline(const Deadline&) = delete;
@@ -29,6 +32,7 @@ class Deadline : public boost::intrusive::list_base_hook<boost::intrusive::link_
   private:
     friend class DeadlineWheel;
     std::optional<MonotonicTime> when_;
+    std::int64_t filed_ = 0;  // the second whose bucket holds it; meaningful while linked
 };
 
 class DeadlineWheel {
@@ -42,6 +46,7 @@ class DeadlineWheel {
     void tick(MonotonicTime now);
     // A time at or before the earliest deadline; none when empty.
     [[nodiscard]] std::optional<MonotonicTime> next() const noexcept;
+
     // Called when `next` may have become earlier.
     void on_earlier(std::function<void()> callback) { on_earlier_ = std::move(callback); }
 
@@ -49,9 +54,12 @@ class DeadlineWheel {
     static constexpr std::size_t kBuckets = 1024;
     using Bucket = boost::intrusive::list<Deadline, boost::intrusive::constant_time_size<false>>;
 
-    const Clock& clock_;
+    [[nodiscard]] Bucket& bucket_of(std::int64_t second) noexcept;
+    void file(Deadline& deadline);
+
     std::array<Bucket, kBuckets> buckets_;
-    MonotonicTime ticked_;
+    std::int64_t ticked_;    // all deadlines of this second and earlier ones are handled
+    std::int64_t earliest_;  // no deadline is filed before this second
     std::function<void()> on_earlier_;
 };
 

@@ -1,6 +1,6 @@
-// One thread's worth of the flow: an io_context (given, run by someone else), its tasks, deadlines, timers and scratch
-// memory. Sessions, deliveries and sockets belong to one lane for life. Everything here is called on the lane, except
-// `post`.
+// One thread's worth of the flow: an io_context (given, run by someone else), its tasks, deadlines,
+// timers and scratch memory. Sessions, deliveries and sockets belong to one lane for life.
+// Everything here is called on the lane, except `post`.
 #pragma once
 
 #include "transport/base/clock.hpp"
@@ -27,7 +27,8 @@ class Lane {
         Random& random;
         Log log;
         unsigned number = 0;
-        // False: no Asio timer is armed; the owner calls `run_timers` (simulation, tests with a manual clock).
+        // False: no Asio timer is armed; the owner calls `run_timers` (simulation, tests with a
+        // manual clock).
         bool arm_timers = true;
     };
 
@@ -37,16 +38,24 @@ class Lane {
     Lane& operator=(const Lane&) = delete;
 
     [[nodiscard]] asio::io_context& context() noexcept { return parts_.context; }
+
     [[nodiscard]] Executor executor() noexcept { return parts_.context.get_executor(); }
+
     [[nodiscard]] const Clock& clock() const noexcept { return parts_.clock; }
+
     [[nodiscard]] Random& random() noexcept { return parts_.random; }
+
     [[nodiscard]] const Log& log() const noexcept { return parts_.log; }
+
     [[nodiscard]] unsigned number() const noexcept { return parts_.number; }
+
     [[nodiscard]] DeadlineWheel& wheel() noexcept { return wheel_; }
+
     [[nodiscard]] TaskScope& tasks() noexcept { return tasks_; }
 
     // From any thread.
     void post(UniqueFunction job);
+
     void spawn(std::string_view name, Task<void> task) { tasks_.spawn(name, std::move(task)); }
 
     // Precise to the millisecond. Ends early with Error::cancelled when the lane stops.
@@ -57,6 +66,7 @@ class Lane {
 
     // Wakes every sleeper and makes later sleeps return at once.
     void stop();
+
     [[nodiscard]] bool is_stopping() const noexcept { return stopping_; }
 
     // The earliest sleeper or deadline; none when there is nothing to wait for.
@@ -73,7 +83,7 @@ class Lane {
     DeadlineWheel wheel_;
     std::multimap<MonotonicTime, OneShot<ErrorCode>*> sleepers_;
     std::vector<char> scratch_;
-    std::unique_ptr<Timer> timer_;
+    std::shared_ptr<Timer> timer_;  // shared with its pending wait, which may outlive the lane
     bool stopping_ = false;
 };
 

@@ -12,8 +12,9 @@ namespace mailflow {
 class Acceptor {
   public:
     virtual ~Acceptor() = default;
-    // The next connection, made to live on `lane` (which may differ from the acceptor's). EMFILE and its kin come back as
-    // errors and are for the caller to wait out; Error::cancelled after close.
+    // The next connection, made to live on `lane` (which may differ from the acceptor's). EMFILE
+    // and its kin come back as errors and are for the caller to wait out; Error::cancelled after
+    // close.
     virtual Task<Result<std::unique_ptr<Stream>>> accept(Lane& lane) = 0;
     virtual void close() noexcept = 0;
     // With the port the system chose when 0 was asked for.
@@ -35,7 +36,10 @@ class SystemNetwork final : public Network {
   public:
     Result<std::unique_ptr<Acceptor>> listen(Lane& lane, const Endpoint& endpoint) override;
     Task<Result<std::unique_ptr<Stream>>> connect(
-        Lane& lane, Endpoint remote, std::optional<IpAddress> source, MonotonicTime deadline) override;
+        Lane& lane,
+        Endpoint remote,
+        std::optional<IpAddress> source,
+        MonotonicTime deadline) override;
 };
 
 }  // namespace mailflow

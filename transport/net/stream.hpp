@@ -1,4 +1,5 @@
-// One connected, non-blocking byte stream: TCP, a Unix socket, or the simulated network. Used on its lane only.
+// One connected, non-blocking byte stream: TCP, a Unix socket, or the simulated network. Used on
+// its lane only.
 #pragma once
 
 #include "transport/base/ip_address.hpp"
@@ -16,10 +17,12 @@ class Stream {
   public:
     virtual ~Stream() = default;
 
-    // At least one octet, or Error::would_block, Error::end_of_stream, or the system's error. Never waits.
+    // At least one octet, or Error::would_block, Error::end_of_stream, or the system's error. Never
+    // waits.
     virtual Result<std::size_t> try_read(std::span<char> into) noexcept = 0;
     virtual Result<std::size_t> try_write(std::span<const char> from) noexcept = 0;
-    // Returns when a try may move octets again, or with the error that ended the stream. Error::cancelled after close.
+    // Returns when a try may move octets again, or with the error that ended the stream.
+    // Error::cancelled after close.
     virtual Task<ErrorCode> wait(Readiness readiness) = 0;
     // Ends our sending side; what was written is still delivered.
     virtual void shutdown_send() noexcept = 0;

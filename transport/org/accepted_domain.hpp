@@ -11,14 +11,16 @@ namespace mailflow {
 
 enum class AcceptedDomainType : std::uint8_t {
     authoritative,   // unknown recipients are refused: 550 5.1.1
-    internal_relay,  // known recipients are delivered here, the others relayed by the closest address space
+    internal_relay,  // known recipients are delivered here, the others relayed by the closest
+                     // address space
     external_relay,  // always relayed
 };
 
 struct AcceptedDomain {
     std::string name;
     DomainName domain;
-    bool include_subdomains = false;  // written `*.contoso.com`: the domain itself and everything below
+    bool include_subdomains =
+        false;  // written `*.contoso.com`: the domain itself and everything below
     AcceptedDomainType type = AcceptedDomainType::authoritative;
     bool is_default = false;
 };

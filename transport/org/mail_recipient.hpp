@@ -1,5 +1,5 @@
-// One of our recipients as the directory knows it. This issue of the product has mailboxes; contacts and groups use the
-// same record.
+// One of our recipients as the directory knows it. This issue of the product has mailboxes;
+// contacts and groups use the same record.
 #pragma once
 
 #include "transport/mail/email_address.hpp"

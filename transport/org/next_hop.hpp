@@ -1,5 +1,6 @@
-// Destination key of a delivery queue (reference: NextHopSolutionKey = delivery type + next-hop domain + connector).
-// Recipients with equal keys share a queue, its retry state and its connections.
+// Destination key of a delivery queue (reference: NextHopSolutionKey = delivery type + next-hop
+// domain + connector). Recipients with equal keys share a queue, its retry state and its
+// connections.
 #pragma once
 
 #include "transport/base/result.hpp"
@@ -23,8 +24,9 @@ struct NextHop {
     std::string domain;
     std::string connector;  // name of the send connector; empty for mailbox and unreachable
 
-    // `mailbox|maildir|`, `dns|contoso.com|Internet`, `smart-host|[10.0.0.1],relay.contoso.com|Backup`, `unreachable||`:
-    // the connector comes last, so its name may hold any character.
+    // `mailbox|maildir|`, `dns|contoso.com|Internet`,
+    // `smart-host|[10.0.0.1],relay.contoso.com|Backup`, `unreachable||`: the connector comes last,
+    // so its name may hold any character.
     [[nodiscard]] std::string key() const;
     [[nodiscard]] static Result<NextHop> parse(const std::string& key);
     [[nodiscard]] static NextHop unreachable();

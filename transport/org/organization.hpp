@@ -1,5 +1,6 @@
-// The immutable snapshot of all that is configured. A transaction or an attempt holds one for its whole life; a change
-// makes a new one, posted to every lane. Shared by `shared_ptr<const Organization>`.
+// The immutable snapshot of all that is configured. A transaction or an attempt holds one for its
+// whole life; a change makes a new one, posted to every lane. Shared by `shared_ptr<const
+// Organization>`.
 #pragma once
 
 #include "transport/org/accepted_domain.hpp"
@@ -35,16 +36,27 @@ class Organization {
 
     // Version of the stored configuration this was made from.
     [[nodiscard]] std::uint64_t version() const noexcept { return parts_.version; }
+
     [[nodiscard]] const NodeSettings& node() const noexcept { return parts_.node; }
+
     [[nodiscard]] const TransportSettings& transport() const noexcept { return parts_.transport; }
-    [[nodiscard]] const std::vector<AcceptedDomain>& accepted_domains() const noexcept { return parts_.accepted_domains; }
+
+    [[nodiscard]] const std::vector<AcceptedDomain>& accepted_domains() const noexcept {
+        return parts_.accepted_domains;
+    }
+
     [[nodiscard]] const std::vector<ReceiveConnector>& receive_connectors() const noexcept {
         return parts_.receive_connectors;
     }
-    [[nodiscard]] const std::vector<SendConnector>& send_connectors() const noexcept { return parts_.send_connectors; }
 
-    // The most specific accepted domain that holds `domain` (an exact entry beats `*.`, a longer `*.` a shorter one).
-    [[nodiscard]] const AcceptedDomain* find_accepted_domain(const DomainName& domain) const noexcept;
+    [[nodiscard]] const std::vector<SendConnector>& send_connectors() const noexcept {
+        return parts_.send_connectors;
+    }
+
+    // The most specific accepted domain that holds `domain` (an exact entry beats `*.`, a longer
+    // `*.` a shorter one).
+    [[nodiscard]] const AcceptedDomain* find_accepted_domain(
+        const DomainName& domain) const noexcept;
     [[nodiscard]] const AcceptedDomain& default_domain() const;
     [[nodiscard]] const SendConnector* find_send_connector(std::string_view name) const noexcept;
 

@@ -1,4 +1,5 @@
-// How mail leaves: one send connector (reference 1.1–1.4). Plain data and the matching of address spaces.
+// How mail leaves: one send connector (reference 1.1–1.4). Plain data and the matching of address
+// spaces.
 #pragma once
 
 #include "transport/base/ip_address.hpp"
@@ -22,7 +23,9 @@ class AddressSpace {
     [[nodiscard]] bool matches(std::string_view domain) const noexcept;
     // Higher is more specific: exact > longer suffix > shorter suffix > `*`.
     [[nodiscard]] std::uint32_t specificity() const noexcept;
+
     [[nodiscard]] std::uint32_t cost() const noexcept { return cost_; }
+
     // `smtp:*.contoso.com;5`, the canonical form.
     [[nodiscard]] std::string text() const;
 
@@ -56,7 +59,7 @@ struct SendConnector {
     SendRouting routing = SendRouting::mx;
     std::vector<SmartHost> smart_hosts;
     std::uint16_t port = 25;
-    std::string fqdn;                         // EHLO name; empty: the node's FQDN
+    std::string fqdn;                               // EHLO name; empty: the node's FQDN
     std::optional<std::uint64_t> max_message_size;  // octets; none: unlimited
 };
 

@@ -1,4 +1,5 @@
-// Organization-wide limits and clocks (`transport-config`; reference 9.8, 10.2, 13.1; retry ladder by our own defaults).
+// Organization-wide limits and clocks (`transport-config`; reference 9.8, 10.2, 13.1; retry ladder
+// by our own defaults).
 #pragma once
 
 #include <chrono>

@@ -1,6 +1,6 @@
-// The octets of messages: small ones in the queue's row, large ones in an immutable file; the caller cannot tell.
-// Used on lanes. A writer that is destroyed before `finish` leaves nothing behind (a crash leaves an orphan file that the
-// next start sweeps).
+// The octets of messages: small ones in the queue's row, large ones in an immutable file; the
+// caller cannot tell. Used on lanes. A writer that is destroyed before `finish` leaves nothing
+// behind (a crash leaves an orphan file that the next start sweeps).
 #pragma once
 
 #include "transport/base/id.hpp"
@@ -27,15 +27,16 @@ class BodyWriter {
     // Appends. A failure is kept and returned by `finish` as well; further octets are dropped.
     virtual Result<> write(std::string_view bytes) noexcept = 0;
     [[nodiscard]] virtual std::uint64_t size() const noexcept = 0;
-    // Large bodies are on stable storage when this returns. At most once; nothing is written afterwards.
+    // Large bodies are on stable storage when this returns. At most once; nothing is written
+    // afterwards.
     virtual Task<Result<StoredBody>> finish() = 0;
 };
 
 class BodyReader {
   public:
     virtual ~BodyReader() = default;
-    // The next octets, at most 64 KiB, valid until the next call; empty at the end. The checksum is verified on the way:
-    // Error::corrupt instead of the last piece when it does not match.
+    // The next octets, at most 64 KiB, valid until the next call; empty at the end. The checksum is
+    // verified on the way: Error::corrupt instead of the last piece when it does not match.
     virtual Task<Result<std::string_view>> next() = 0;
 };
 
@@ -50,6 +51,7 @@ class BodyStore {
 };
 
 // Reads octets that are still in memory.
-[[nodiscard]] std::unique_ptr<BodyReader> make_memory_reader(std::shared_ptr<const std::string> bytes);
+[[nodiscard]] std::unique_ptr<BodyReader> make_memory_reader(
+    std::shared_ptr<const std::string> bytes);
 
 }  // namespace mailflow

@@ -1,5 +1,5 @@
-// Who our recipients are, as the flow asks it. One per lane, used on it; a bounded cache, positive and negative, answers
-// most questions without leaving the lane.
+// Who our recipients are, as the flow asks it. One per lane, used on it; a bounded cache, positive
+// and negative, answers most questions without leaving the lane.
 #pragma once
 
 #include "transport/base/result.hpp"
@@ -16,7 +16,8 @@ using MailRecipientPtr = std::shared_ptr<const MailRecipient>;
 class Directory {
   public:
     virtual ~Directory() = default;
-    // By any of its addresses, local part and domain without case. Null: not ours. Error::unavailable: ask again later.
+    // By any of its addresses, local part and domain without case. Null: not ours.
+    // Error::unavailable: ask again later.
     virtual Task<Result<MailRecipientPtr>> find_recipient(EmailAddress address) = 0;
 };
 

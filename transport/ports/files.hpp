@@ -1,6 +1,6 @@
-// Files as the spool and the Maildir need them, as a seam: POSIX, or a simulated disk whose crash drops what was not
-// synced. Paths are absolute or relative to the process; every call may block (sync especially: call it by `offload`).
-// Any thread, one file object from one thread at a time.
+// Files as the spool and the Maildir need them, as a seam: POSIX, or a simulated disk whose crash
+// drops what was not synced. Paths are absolute or relative to the process; every call may block
+// (sync especially: call it by `offload`). Any thread, one file object from one thread at a time.
 #pragma once
 
 #include "transport/base/result.hpp"

@@ -1,5 +1,5 @@
-// Organization objects, versioned. Changes are one transaction each and carry who and when. Called from the console lane
-// and at start.
+// Organization objects, versioned. Changes are one transaction each and carry who and when. Called
+// from the console lane and at start.
 #pragma once
 
 #include "transport/base/result.hpp"
@@ -20,8 +20,8 @@ class ObjectStore {
   public:
     virtual ~ObjectStore() = default;
     virtual Task<Result<ObjectSet>> read_all() = 0;
-    // Applies all changes or none; durable when it returns. Error::conflict when the stored version is not `expected`.
-    // Returns the new version.
+    // Applies all changes or none; durable when it returns. Error::conflict when the stored version
+    // is not `expected`. Returns the new version.
     virtual Task<Result<std::uint64_t>> change(
         std::uint64_t expected, std::vector<ObjectChange> changes, ChangeAuthor author) = 0;
     // Newest first.

@@ -1,5 +1,5 @@
-// Mailboxes in the organization store: own rows, one transaction and version with the objects, never in the Organization
-// snapshot. Called from the console lane.
+// Mailboxes in the organization store: own rows, one transaction and version with the objects,
+// never in the Organization snapshot. Called from the console lane.
 #pragma once
 
 #include "transport/base/result.hpp"
@@ -25,7 +25,8 @@ class RecipientStore {
     virtual Task<Result<std::uint64_t>> count_in_domain(DomainName domain) = 0;
     // Error::already_exists when the name or one of the addresses is taken (by another).
     virtual Task<Result<>> create(MailRecipient recipient, ChangeAuthor author) = 0;
-    virtual Task<Result<>> replace(std::string name, MailRecipient recipient, ChangeAuthor author) = 0;
+    virtual Task<Result<>> replace(
+        std::string name, MailRecipient recipient, ChangeAuthor author) = 0;
     virtual Task<Result<>> remove(std::string name, ChangeAuthor author) = 0;
 };
 

@@ -1,4 +1,5 @@
-// Looking names up. One resolver per lane, used on that lane only. Answers come from a cache when their TTL allows.
+// Looking names up. One resolver per lane, used on that lane only. Answers come from a cache when
+// their TTL allows.
 #pragma once
 
 #include "transport/base/task.hpp"
@@ -13,8 +14,8 @@ class Resolver {
   public:
     virtual ~Resolver() = default;
 
-    // CNAMEs are followed to a bounded depth, record counts are capped (dns/limits). Never throws, never cancels late:
-    // ends within the resolver's own time limit.
+    // CNAMEs are followed to a bounded depth, record counts are capped (dns/limits). Never throws,
+    // never cancels late: ends within the resolver's own time limit.
     virtual Task<DnsAnswer<MxRecord>> find_mx(DomainName name) = 0;
     virtual Task<DnsAnswer<IpAddress>> find_ipv4(DomainName name) = 0;
     virtual Task<DnsAnswer<IpAddress>> find_ipv6(DomainName name) = 0;

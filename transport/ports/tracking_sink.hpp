@@ -1,4 +1,5 @@
-// Message tracking. `append` never waits and never fails a message: at most one second of events is lost at a crash.
+// Message tracking. `append` never waits and never fails a message: at most one second of events is
+// lost at a crash.
 #pragma once
 
 #include "transport/base/result.hpp"

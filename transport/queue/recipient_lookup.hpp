@@ -1,4 +1,5 @@
-// Drives recipient resolution against the Directory: asks for each candidate address in turn. Runs on the directory's lane.
+// Drives recipient resolution against the Directory: asks for each candidate address in turn. Runs
+// on the directory's lane.
 #pragma once
 
 #include "transport/ports/directory.hpp"

@@ -1,5 +1,5 @@
-// Step "route": which next hop takes a resolved recipient, under the configuration of now. Pure and deterministic; run
-// again at every attempt, so queued mail follows a configuration change.
+// Step "route": which next hop takes a resolved recipient, under the configuration of now. Pure and
+// deterministic; run again at every attempt, so queued mail follows a configuration change.
 #pragma once
 
 #include "transport/mail/delivery_status.hpp"
@@ -14,7 +14,8 @@
 
 namespace mailflow {
 
-// Either a next hop (which may be `unreachable`), or a failure of the recipient (all matching connectors too small: 5.3.4).
+// Either a next hop (which may be `unreachable`), or a failure of the recipient (all matching
+// connectors too small: 5.3.4).
 struct RouteDecision {
     NextHop hop;
     std::optional<DeliveryStatus> failure;
@@ -30,12 +31,15 @@ struct RoutedGroup {
 };
 
 struct RoutedMessage {
-    std::vector<RoutedGroup> groups;  // bifurcation: one per next hop, in order of their first recipient
+    std::vector<RoutedGroup>
+        groups;  // bifurcation: one per next hop, in order of their first recipient
     std::vector<std::pair<std::uint32_t, DeliveryStatus>> failures;
 };
 
 // Routes the given recipients of one message.
 [[nodiscard]] RoutedMessage route_message(
-    const QueuedMessage& message, std::span<const std::uint32_t> recipients, const Organization& organization);
+    const QueuedMessage& message,
+    std::span<const std::uint32_t> recipients,
+    const Organization& organization);
 
 }  // namespace mailflow

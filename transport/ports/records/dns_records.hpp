@@ -1,4 +1,5 @@
-// Answers of the DNS as the flow sees them: what was asked for, how it ended, and for how long it may be believed.
+// Answers of the DNS as the flow sees them: what was asked for, how it ended, and for how long it
+// may be believed.
 #pragma once
 
 #include "transport/base/ip_address.hpp"
@@ -17,7 +18,8 @@ enum class DnsStatus : std::uint8_t {
     temporary,     // SERVFAIL, REFUSED, time-out, no server, malformed answer
 };
 
-// RFC 1035 §3.3.9. `exchange` is lower case without trailing dot; empty for the root: a null MX (RFC 7505).
+// RFC 1035 §3.3.9. `exchange` is lower case without trailing dot; empty for the root: a null MX
+// (RFC 7505).
 struct MxRecord {
     std::uint16_t preference = 0;
     std::string exchange;

@@ -18,15 +18,16 @@
 
 namespace mailflow {
 
-// Where a resolved recipient goes. Decided once, before the commit; routing to a next hop is decided at each attempt.
+// Where a resolved recipient goes. Decided once, before the commit; routing to a next hop is
+// decided at each attempt.
 enum class RecipientTarget : std::uint8_t { mailbox, remote };
 
-// Legal moves: ready → deferred → deferred | delivered | failed; ready → delivered | failed; ready, deferred ↔ held;
-// failed → (its DSN committed) reported. delivered and failed are final.
+// Legal moves: ready → deferred → deferred | delivered | failed; ready → delivered | failed; ready,
+// deferred ↔ held; failed → (its DSN committed) reported. delivered and failed are final.
 enum class RecipientState : std::uint8_t {
-    ready,      // never tried, or released: due at once
-    deferred,   // waits in the delivery queue of `next_hop` until `due`
-    held,       // waits for an administrator
+    ready,     // never tried, or released: due at once
+    deferred,  // waits in the delivery queue of `next_hop` until `due`
+    held,      // waits for an administrator
     delivered,
     failed,
 };
@@ -36,18 +37,19 @@ enum class RecipientState : std::uint8_t {
 }
 
 struct QueuedRecipient {
-    std::uint32_t number = 0;     // 0-based, stable within the message
+    std::uint32_t number = 0;  // 0-based, stable within the message
     RecipientTarget target = RecipientTarget::remote;
-    EmailAddress address;         // after resolution: where it is delivered
-    std::string original;         // the path as RCPT had it, without brackets
-    std::string mailbox;          // name of the local recipient when target is mailbox
+    EmailAddress address;  // after resolution: where it is delivered
+    std::string original;  // the path as RCPT had it, without brackets
+    std::string mailbox;   // name of the local recipient when target is mailbox
 
     RecipientState state = RecipientState::ready;
-    bool reported = false;        // a failed DSN that names it is committed, or none is owed (null sender)
+    bool reported =
+        false;  // a failed DSN that names it is committed, or none is owed (null sender)
     bool delay_notified = false;  // a delayed DSN that names it is committed
     std::uint32_t attempts = 0;
-    UtcTime due{};                // meaningful when deferred
-    std::string next_hop;         // key of its delivery queue; empty until first deferred
+    UtcTime due{};                       // meaningful when deferred
+    std::string next_hop;                // key of its delivery queue; empty until first deferred
     std::optional<DeliveryStatus> last;  // outcome of the last attempt
 };
 
@@ -56,13 +58,13 @@ struct Origin {
     std::string connector;  // name of the receive connector; `DSN` for our own reports
     std::string helo;
     IpAddress client;
-    std::string protocol;   // RFC 3848 "with" keyword: SMTP, ESMTP, UTF8SMTP
+    std::string protocol;  // RFC 3848 "with" keyword: SMTP, ESMTP, UTF8SMTP
 };
 
 struct QueuedMessage {
     QueueId id;
     UtcTime accepted{};
-    Envelope envelope;      // `recipients` empty: they are in `recipients` below
+    Envelope envelope;  // `recipients` empty: they are in `recipients` below
     Origin origin;
     Content content;
     bool held = false;
@@ -74,8 +76,9 @@ struct QueuedMessage {
 
 using QueuedMessagePtr = std::shared_ptr<const QueuedMessage>;
 
-// Everything the store needs to make a message durable: the id is already given, recipients are resolved. For a small
-// body `message.body` holds the octets and goes into the row; a large one is in its synced file already.
+// Everything the store needs to make a message durable: the id is already given, recipients are
+// resolved. For a small body `message.body` holds the octets and goes into the row; a large one is
+// in its synced file already.
 struct Submission {
     QueuedMessage message;
 };
@@ -111,14 +114,15 @@ struct HoldMessage {
     bool held = true;
 };
 
-// Retry state of a delivery queue. A connection-level failure updates this one row, not its recipients.
+// Retry state of a delivery queue. A connection-level failure updates this one row, not its
+// recipients.
 struct NextHopState {
     std::string key;
-    std::uint32_t attempts = 0;     // failed ones in a row; 0 when the last one worked
+    std::uint32_t attempts = 0;  // failed ones in a row; 0 when the last one worked
     UtcTime first_failure{};
-    UtcTime next_retry{};           // 0: now
-    std::string last_error;         // verbatim, one line
-    std::uint64_t deferred = 0;     // recipients waiting, kept by the store; ignored in changes
+    UtcTime next_retry{};        // 0: now
+    std::string last_error;      // verbatim, one line
+    std::uint64_t deferred = 0;  // recipients waiting, kept by the store; ignored in changes
 
     friend bool operator==(const NextHopState&, const NextHopState&) = default;
 };
