@@ -1,0 +1,121 @@
+// Everything that changes what is configured goes through here: an edit of one object is checked
+// against the schema and against all other objects, stored in one transaction with who and when,
+// and published as a new Organization. Also the reading side of the admin API. Lives on the console
+// lane; edits take turns.
+#pragma once
+
+#include "config/schema/document.hpp"
+#include "transport/base/one_shot.hpp"
+#include "transport/org/organization.hpp"
+#include "transport/ports/object_store.hpp"
+#include "transport/ports/recipient_store.hpp"
+
+#include <boost/json/object.hpp>
+
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mailflow {
+
+// What the first start of an empty store creates.
+struct FirstStart {
+    std::string domain;  // the default accepted domain; empty: the domain part of the node's FQDN
+    std::vector<Endpoint> smtp;  // bindings of `Default Frontend <fqdn>`
+};
+
+struct ChangeRequest {
+    std::string type;            // `send-connector`, `mailbox`…
+    std::string name;            // ignored for a single type
+    boost::json::object fields;  // of `create` and `set`; `name` in a `set` renames
+    ChangeAuthor author;
+    bool what_if = false;  // check and show, change nothing
+};
+
+struct ChangeOutcome {
+    enum class Status : std::uint8_t {
+        done,       // or would be done, with what_if
+        refused,    // `problems` say why
+        not_found,  // no such type or object; `problems` say so
+        failed,     // the store did not take it: `error`
+    };
+
+    Status status = Status::done;
+    std::vector<schema::Problem> problems;
+    std::vector<std::string> warnings;
+    boost::json::object before;  // with its name first; empty when created
+    boost::json::object after;   // empty when removed
+    std::uint64_t version = 0;   // of the stored configuration
+    ErrorCode error;
+
+    [[nodiscard]] bool ok() const noexcept { return status == Status::done; }
+};
+
+class OrganizationService {
+  public:
+    using Publish = std::function<void(OrganizationPtr)>;
+
+    // The stores and what `publish` uses outlive this.
+    struct Parts {
+        ObjectStore& objects;
+        RecipientStore& recipients;
+        NodeSettings node;
+        Publish publish;
+    };
+
+    explicit OrganizationService(Parts parts);
+
+    // Reads what is stored, creates the first objects when there are none, and publishes. The
+    // problems of a store that does not fit together (a renamed node, an edited file) are returned;
+    // then nothing is published.
+    Task<Result<std::vector<schema::Problem>>> open(FirstStart first);
+
+    Task<ChangeOutcome> create(ChangeRequest request);
+    // Keys of `fields`: field names, and `add_`/`remove_` before names of lists.
+    Task<ChangeOutcome> set(ChangeRequest request);
+    Task<ChangeOutcome> remove(ChangeRequest request);
+
+    // Objects as people see them: `name` first (but for a single type), then the fields. Of any
+    // type but `mailbox`; by name without case.
+    [[nodiscard]] std::vector<boost::json::object> list(std::string_view type) const;
+    [[nodiscard]] std::optional<boost::json::object> show(
+        std::string_view type, std::string_view name) const;
+
+    Task<Result<std::vector<boost::json::object>>> list_mailboxes(
+        std::string after, std::size_t limit);
+    // By name, alias or address.
+    Task<Result<std::optional<boost::json::object>>> show_mailbox(std::string name);
+
+    Task<Result<std::vector<ObjectVersion>>> history(std::size_t limit);
+    // Everything as one TOML text.
+    Task<Result<std::string>> export_toml();
+
+    // Null before `open`.
+    [[nodiscard]] OrganizationPtr organization() const noexcept { return organization_; }
+
+  private:
+    struct Draft;
+
+    Task<void> take_turn();
+    void end_turn() noexcept;
+    class Turn;
+
+    Task<ChangeOutcome> create_in_turn(ChangeRequest request);
+    Task<ChangeOutcome> set_in_turn(ChangeRequest request);
+    Task<ChangeOutcome> remove_in_turn(ChangeRequest request);
+    Task<ChangeOutcome> create_mailbox(ChangeRequest request);
+    Task<ChangeOutcome> set_mailbox(ChangeRequest request);
+    Task<ChangeOutcome> remove_mailbox(ChangeRequest request);
+    Task<ChangeOutcome> store(Draft draft, ChangeRequest request);
+    Task<Result<>> create_first_objects(FirstStart first);
+
+    Parts parts_;
+    ObjectSet objects_;  // as stored
+    OrganizationPtr organization_;
+    bool busy_ = false;
+    std::deque<OneShot<bool>*> waiting_;
+};
+
+}  // namespace mailflow
