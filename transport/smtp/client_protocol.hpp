@@ -1,0 +1,115 @@
+// The client side of one mail transaction as a state machine without I/O: which octets to write as
+// one flight, how each reply maps to MAIL, each RCPT, DATA and the final dot, and who failed how.
+// The driver (transport/deliver) asks `next()` and does what it says. It only records what the peer
+// said; what follows from it is delivery_decision's.
+#pragma once
+
+#include "transport/mail/envelope.hpp"
+#include "transport/smtp/extensions.hpp"
+#include "transport/smtp/reply_parser.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mailflow::smtp {
+
+// Where in the dialogue something was said or went wrong.
+enum class ClientStage : std::uint8_t { greeting, hello, mail, rcpt, data, body, end_of_data };
+
+// One transaction to be: an envelope and what the content needs of the peer.
+struct MailTransaction {
+    ReversePath reverse_path;
+    std::vector<EmailAddress> recipients;  // never empty
+    std::uint64_t size = 0;                // octets of the content, before dot-stuffing
+    bool eight_bit = false;                // the content has octets over 127
+    bool smtputf8_header = false;  // … in its header: SMTPUTF8 must be offered (RFC 6531 §3.1)
+};
+
+// Why a transaction cannot be begun with this peer at all.
+enum class Unfit : std::uint8_t {
+    too_large,   // over the peer's SIZE (RFC 1870 §6.1): 5.3.4
+    needs_utf8,  // SMTPUTF8 needed and not offered (RFC 6531 §3.2): 5.6.7
+};
+
+[[nodiscard]] std::optional<Unfit> find_unfit(
+    const PeerExtensions& peer, const MailTransaction& transaction);
+
+// What became of one recipient. Without a reply: nothing was said before the connection went.
+struct RecipientOutcome {
+    ClientStage stage = ClientStage::mail;  // where it was decided, or where the dialogue stopped
+    std::optional<PeerReply> reply;
+    bool after_accepted =
+        false;  // at RCPT: an earlier recipient of the transaction had been accepted (552 rule)
+};
+
+class ClientProtocol {
+  public:
+    enum class Next : std::uint8_t {
+        write,      // take_flight() and write it
+        read,       // read a reply, give it to on_reply()
+        send_body,  // stream the content dot-stuffed with its final dot, then on_body_sent()
+        finished,
+    };
+
+    ClientProtocol(const PeerExtensions& peer, MailTransaction transaction);
+
+    [[nodiscard]] Next next() const noexcept { return next_; }
+
+    [[nodiscard]] std::string take_flight();
+    void on_reply(PeerReply reply);
+    void on_body_sent();
+    // A reply that came before the body was whole. 2yz: the peer lost its way, nobody is delivered.
+    // In any case the connection is of no further use.
+    void on_early_reply(PeerReply reply);
+
+    // The stage whose reply is awaited or whose octets are being written: sets the driver's
+    // deadline and tells where a connection was lost.
+    [[nodiscard]] ClientStage stage() const noexcept;
+
+    // In the order of the transaction's recipients. Delivered: stage end_of_data and a 2yz reply.
+    [[nodiscard]] const std::vector<RecipientOutcome>& outcomes() const noexcept {
+        return outcomes_;
+    }
+
+    // The peer said 421 (RFC 5321 §3.8), or the dialogue is out of step: close, never reuse.
+    [[nodiscard]] bool must_close() const noexcept { return must_close_; }
+
+    // The peer may still hold an open transaction: RSET before the next MAIL.
+    [[nodiscard]] bool needs_reset() const noexcept { return needs_reset_; }
+
+    // The peer took responsibility for the recipients it accepted.
+    [[nodiscard]] bool is_delivered() const noexcept { return delivered_; }
+
+  private:
+    enum class Verb : std::uint8_t { mail, rcpt, data, end_of_data };
+
+    [[nodiscard]] std::string mail_command() const;
+    [[nodiscard]] bool more_commands() const noexcept;
+    void append_command(std::string& out);
+    void on_mail_reply(PeerReply reply);
+    void on_rcpt_reply(PeerReply reply);
+    void on_data_reply(PeerReply reply);
+    void on_end_of_data_reply(PeerReply reply);
+    void decide_open(ClientStage stage, const PeerReply& reply);
+    void stop(ClientStage stage, const PeerReply& reply);
+    void advance();
+
+    PeerExtensions peer_;
+    MailTransaction transaction_;
+    std::vector<RecipientOutcome> outcomes_;
+    std::vector<bool> decided_;
+    std::size_t commands_written_ = 0;  // of MAIL, RCPT…, DATA in their order
+    std::size_t replies_read_ = 0;
+    std::size_t accepted_ = 0;
+    std::optional<PeerReply> sender_refusal_;
+    Next next_ = Next::write;
+    bool lone_dot_ = false;  // 354 though nobody is to get it: end at once (RFC 2920 §3.1)
+    bool body_sent_ = false;
+    bool must_close_ = false;
+    bool needs_reset_ = false;
+    bool delivered_ = false;
+};
+
+}  // namespace mailflow::smtp

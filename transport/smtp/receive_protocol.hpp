@@ -1,0 +1,154 @@
+// The server side of one SMTP session as a state machine without I/O. The driver (server/receive)
+// gives it lines and does what the Action says; for a Check it asks Admission and then calls
+// exactly one `…_accepted` or `…_refused`. It holds the envelope being built and counts what wears
+// its patience. Choosing the text of every protocol reply happens here.
+#pragma once
+
+#include "transport/mail/envelope.hpp"
+#include "transport/smtp/command_parser.hpp"
+#include "transport/smtp/extensions.hpp"
+#include "transport/smtp/reply.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace mailflow::smtp {
+
+// `mail`: a sender is accepted; `rcpt`: a recipient too; `data`: between 354 and the verdict on the
+// message.
+enum class Phase : std::uint8_t { connected, greeted, mail, rcpt, data };
+
+// Send the reply, read the next command.
+struct SendReply {
+    Reply reply;
+};
+
+// Judge the name, then helo_accepted() or helo_refused().
+struct CheckHelo {
+    std::string name;
+    bool extended = false;  // EHLO
+};
+
+// Judge the sender, then sender_accepted() or sender_refused().
+struct CheckSender {
+    Mail mail;
+};
+
+// Judge the recipient, then recipient_accepted() or recipient_refused().
+struct CheckRecipient {
+    ForwardPath recipient;
+};
+
+// Send the 354 reply and receive the message, then end_transaction(); or refuse with another reply
+// and end_transaction().
+struct ReceiveData {
+    Reply reply;
+};
+
+// Send the reply and close.
+struct Hangup {
+    Reply reply;
+};
+
+// Close without a word.
+struct Drop {};
+
+using Action =
+    std::variant<SendReply, CheckHelo, CheckSender, CheckRecipient, ReceiveData, Hangup, Drop>;
+
+class ReceiveProtocol {
+  public:
+    struct Settings {
+        std::string fqdn;    // what the EHLO reply says we are
+        std::string client;  // the client's address, for the EHLO reply
+        ExtensionSet extensions;
+        std::optional<std::uint32_t> max_protocol_errors =
+            5;  // syntax and sequence errors; none: unlimited
+    };
+
+    explicit ReceiveProtocol(Settings settings)
+        : settings_(std::move(settings)) {}
+
+    // A whole command line without its line end; never in phase `data`.
+    [[nodiscard]] Action on_command(std::string_view line);
+    // A line over kMaxCommandLine, already discarded up to its end.
+    [[nodiscard]] Action on_line_too_long();
+
+    // The command just given must be the last of a pipelined group (RFC 2920 §3.1): input already
+    // buffered behind it is unauthorised pipelining; answer with on_unauthorized_pipelining().
+    // After ReceiveData too (attack case 10).
+    [[nodiscard]] bool must_end_group() const noexcept { return ends_group_; }
+
+    // `554 5.5.0`, session over. Also for input before the greeting.
+    [[nodiscard]] static Hangup on_unauthorized_pipelining();
+
+    // ---- verdicts of the driver. The replies are for the driver to send.
+
+    // `250 fqdn Hello [client]`, after EHLO with the keywords. Drops an open transaction (RFC 5321
+    // §4.1.4).
+    [[nodiscard]] Reply helo_accepted();
+    // State unchanged (RFC 5321 §4.1.4).
+    void helo_refused() noexcept;
+    [[nodiscard]] Reply sender_accepted();
+    void sender_refused() noexcept;
+    [[nodiscard]] Reply recipient_accepted();
+    void recipient_refused() noexcept;
+    // The message was taken or refused, or DATA was: the envelope is dropped, the session is
+    // greeted. `taken` forgives the idle commands so far.
+    void end_transaction(bool taken) noexcept;
+
+    [[nodiscard]] Phase phase() const noexcept { return phase_; }
+
+    // Valid in phases mail, rcpt and data.
+    [[nodiscard]] const Envelope& envelope() const noexcept { return envelope_; }
+
+    // For the Submission; the protocol keeps an empty one until end_transaction().
+    [[nodiscard]] Envelope take_envelope() noexcept;
+
+    // Empty before HELO.
+    [[nodiscard]] const std::string& helo() const noexcept { return helo_; }
+
+    // The session greeted with EHLO.
+    [[nodiscard]] bool is_extended() const noexcept { return extended_; }
+
+    [[nodiscard]] std::uint32_t protocol_errors() const noexcept { return errors_; }
+
+    // RFC 3848, RFC 6531 §3.7.3: keyword for the `with` clause of Received: SMTP, ESMTP or
+    // UTF8SMTP.
+    [[nodiscard]] const char* with_keyword() const noexcept;
+
+  private:
+    [[nodiscard]] Action dispatch(Command command);
+    [[nodiscard]] Action on_mail(Mail mail);
+    [[nodiscard]] Action on_rcpt(Rcpt rcpt);
+    [[nodiscard]] Action on_data();
+    [[nodiscard]] Action on_idle_command(Reply reply);
+    [[nodiscard]] Action protocol_error(Reply reply);
+    void drop_transaction() noexcept;
+
+    // What a Check asked about, kept until its verdict.
+    struct Pending {
+        std::string helo;
+        bool extended = false;
+        Mail mail;
+        std::optional<ForwardPath> recipient;
+    };
+
+    Settings settings_;
+    Phase phase_ = Phase::connected;
+    Envelope envelope_;
+    std::string helo_;
+    bool extended_ = false;
+    bool ends_group_ = false;
+    bool sender_refused_ =
+        false;  // since then no MAIL: its RCPTs and DATA in the same group are no errors
+    bool recipient_refused_ = false;  // in this transaction
+    std::uint32_t errors_ = 0;
+    std::uint32_t idle_commands_ = 0;
+    Pending pending_;
+};
+
+}  // namespace mailflow::smtp
