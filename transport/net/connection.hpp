@@ -3,6 +3,7 @@
 // Used on its lane only.
 #pragma once
 
+#include "transport/base/error.hpp"
 #include "transport/net/deadline_wheel.hpp"
 #include "transport/net/lane.hpp"
 #include "transport/net/stream.hpp"
@@ -79,6 +80,11 @@ class Connection final : private Deadline {
 
     void shutdown_send() noexcept { stream_->shutdown_send(); }
 
+    // Ends our sending side and drops what still comes, for at most `patience` and kMaxDropped
+    // octets: closing with unread input resets the connection and may take our last reply with it.
+    // Then closes.
+    Task<void> finish(Duration patience);
+
     [[nodiscard]] Lane& lane() noexcept { return lane_; }
 
     [[nodiscard]] const Endpoint& local() const noexcept { return stream_->local(); }
@@ -95,11 +101,8 @@ class Connection final : private Deadline {
         return std::string_view(input_).substr(start_);
     }
 
-    std::optional<Result<std::string_view>> line_in_scratch(
-        std::string_view octets, std::size_t limit);
-    Result<std::string_view> take_line(std::string_view line, std::size_t limit) noexcept;
-    void discard_partial(std::size_t limit, std::size_t length) noexcept;
-    void keep(std::string_view octets);
+    std::optional<Result<std::string_view>> line_from(
+        std::string_view octets, std::size_t limit, std::size_t& used) noexcept;
     void release_if_empty() noexcept;
 
     Lane& lane_;
@@ -108,9 +111,8 @@ class Connection final : private Deadline {
     std::size_t start_ = 0;
     std::string_view last_words_;
     bool bare_ = false;
-    bool discarding_ = false;   // inside a line that is too long
-    bool ended_in_cr_ = false;  // while discarding: the last octet dropped was CR
-    bool drained_ = true;       // the last read found less than it could have: wait before the next
+    bool discarding_ = false;  // inside a line that is too long
+    bool drained_ = true;      // the last read found less than it could have: wait before the next
     bool writing_ = false;
     bool expired_ = false;
     bool closed_ = false;
