@@ -77,7 +77,8 @@ struct RemoteHost {
 [[nodiscard]] Judgement judge_error(DeliveryStage stage, ErrorCode error, const RemoteHost& host);
 
 // What stands after every host of a next hop ended in try_next_host, in the order tried, never
-// empty: permanent only when every host said so; else the last temporary one rules.
+// empty: permanent only when every host said so; else the last that came as far as the message,
+// else the last that may do later.
 [[nodiscard]] Judgement judge_exhausted(std::span<const Judgement> hosts);
 
 // ---- failures we find ourselves, without a host
