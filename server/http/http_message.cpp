@@ -80,18 +80,4 @@ bool parse_target(
     return true;
 }
 
-std::string percent_encoded(std::string_view text) {
-    std::string result;
-    for (const char c : text) {
-        if (ascii::is_alpha(c) || ascii::is_digit(c) || c == '-' || c == '.' || c == '_' ||
-            c == '~') {
-            result += c;
-        } else {
-            result += '%';
-            result += hex_encode(std::string_view(&c, 1));
-        }
-    }
-    return result;
-}
-
 }  // namespace mailflow

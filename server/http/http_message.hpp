@@ -52,7 +52,4 @@ class HttpHandler {
     std::vector<std::string>& path,
     std::map<std::string, std::string>& query);
 
-// `%`-encodes everything but unreserved characters (RFC 3986 §2.3).
-[[nodiscard]] std::string percent_encoded(std::string_view text);
-
 }  // namespace mailflow

@@ -1,0 +1,130 @@
+// Help at every level, made from the schema where it can be.
+#include "config/schema/help.hpp"
+
+#include "server/ctl/commands.hpp"
+
+#include <fmt/format.h>
+
+namespace mailflow::ctl {
+
+namespace {
+
+struct Command {
+    std::string_view noun;
+    std::string_view verbs;
+    std::string_view doc;
+    std::string_view help;
+};
+
+constexpr std::string_view kGlobals =
+    "Global flags, before or after the command:\n"
+    "  --socket PATH         the daemon's admin socket (default: MAILFLOW_SOCKET, else "
+    "/run/mailflow/admin.sock)\n"
+    "  --output FORMAT       table, json or csv;  --json is short for --output json\n"
+    "  --what-if             check and show the change without making it\n"
+    "  --yes                 do not ask\n"
+    "  --help, --version\n";
+
+const std::vector<Command>& commands() {
+    static const std::vector<Command> all = {
+        {"status",
+         "",
+         "node, version, durability, listeners, queue totals; exit 1 when unhealthy",
+         "smtpctl status [--json]\n\nExample:\n  smtpctl status\n"},
+        {"queue",
+         "list|retry",
+         "delivery queues by next hop, and trying them now",
+         "smtpctl queue list [--where 'FIELD OP VALUE']\n"
+         "smtpctl queue retry [QUEUE] [--message QUEUEID]   all queues when none is named\n\n"
+         "Example:\n  smtpctl queue list --where 'recipients > 10'\n  smtpctl queue retry "
+         "'dns|contoso.com|Internet'\n"},
+        {"message",
+         "list|show|remove|export",
+         "queued messages: why they wait, and what to do about them",
+         "smtpctl message list [--queue QUEUE] [--limit N] [--where 'FIELD OP VALUE']\n"
+         "smtpctl message show QUEUEID\n"
+         "smtpctl message remove QUEUEID [--without-ndr]\n"
+         "smtpctl message export QUEUEID [--out FILE]\n\n"
+         "Example:\n  smtpctl message list --where 'sender = alice@contoso.com'\n"},
+        {"track",
+         "",
+         "what happened to a message, event by event",
+         "smtpctl track [QUEUEID] [--message-id ID] [--from ADDRESS] [--to ADDRESS] [--since TIME] "
+         "[--until TIME]\n"
+         "              [--event RECEIVE|RESOLVE|SEND|DELIVER|DEFER|FAIL|DSN|REMOVE] [--limit "
+         "N]\n\n"
+         "TIME: 2026-11-23T08:40:16Z, 2026-11-23, or an age like 10m, 2h, 3d.\n\n"
+         "Example:\n  smtpctl track --to bob@fabrikam.com --since 2h\n"},
+        {"config",
+         "export",
+         "the whole configuration as one TOML text",
+         "smtpctl config export\n\nExample:\n  smtpctl config export > mailflow.toml\n"},
+    };
+    return all;
+}
+
+std::string verbs_of(const schema::ObjectType& type) {
+    if (type.single) {
+        return "show|set";
+    }
+    return std::string("list|show|create|set|remove") +
+           (type.can_be_disabled ? "|enable|disable" : "");
+}
+
+std::string overview() {
+    std::string text =
+        "smtpctl: administers mailflowd.\n\nsmtpctl [GLOBAL FLAGS] OBJECT VERB [NAME] [--field "
+        "value …]\n\nObjects:\n";
+    for (const auto& type : schema::object_types()) {
+        text += fmt::format("  {:<18} {:<45} {}\n", type.name, verbs_of(type), type.doc);
+    }
+    text += "\nCommands:\n";
+    for (const auto& command : commands()) {
+        text += fmt::format("  {:<18} {:<45} {}\n", command.noun, command.verbs, command.doc);
+    }
+    return text + "\n" + std::string(kGlobals) +
+           "\nExample:\n  smtpctl send-connector create Internet --usage internet --address-space "
+           "'*'\n"
+           "\nsmtpctl OBJECT --help and smtpctl OBJECT VERB --help say more.\n";
+}
+
+std::string object_help(const schema::ObjectType& type, std::string_view verb) {
+    std::string text = fmt::format("{}: {}\n\n", type.name, type.doc);
+    if (verb == "create" || verb == "set") {
+        text += fmt::format(
+            "smtpctl {} {}{} [--field value …]\n\n", type.name, verb, type.single ? "" : " NAME");
+        text += schema::flags_help(type, verb);
+    } else {
+        text += fmt::format(
+            "smtpctl {} {} {}\n\n",
+            type.name,
+            verbs_of(type),
+            type.single ? "" : "[NAME] [--field value …]");
+        text += "Fields:\n" + schema::flags_help(type, type.single ? "set" : "create");
+    }
+    if (!type.example.empty()) {
+        text += fmt::format("\nExample:\n  {}\n", type.example);
+    }
+    return text;
+}
+
+}  // namespace
+
+std::string help_text(const Arguments& arguments) {
+    const auto noun = arguments.word(0);
+    if (noun.empty() || noun == "help") {
+        return overview();
+    }
+    if (const auto* type = schema::find_type(noun)) {
+        return object_help(*type, arguments.word(1));
+    }
+    for (const auto& command : commands()) {
+        if (command.noun == noun) {
+            return fmt::format(
+                "{}: {}\n\n{}\n{}", command.noun, command.doc, command.help, kGlobals);
+        }
+    }
+    throw UsageError("there is no \"" + std::string(noun) + "\". See smtpctl --help");
+}
+
+}  // namespace mailflow::ctl
