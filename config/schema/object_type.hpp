@@ -31,20 +31,20 @@ enum class ValueKind : std::uint8_t {
 };
 
 struct Field {
-    std::string_view name;  // in TOML and JSON; plural for lists: `remote_ranges`
-    std::string_view flag;  // on the command line, without dashes; singular: `remote-range`
+    std::string_view name = {};  // in TOML and JSON; plural for lists: `remote_ranges`
+    std::string flag = {};       // on the command line, without dashes; singular: `remote-range`
     ValueKind kind = ValueKind::text;
     bool list = false;
-    std::vector<std::string_view>
-        defaults;  // canonical text; empty: no value, or the one `default_note` names
-    std::string_view default_note;  // what rules when nothing is given and no fixed value does
-    std::uint64_t minimum = 0;      // integers; octets of sizes; milliseconds of durations
+    // Canonical text; empty: no value, or the one `default_note` names.
+    std::vector<std::string_view> defaults = {};
+    std::string_view default_note = {};  // what rules when nothing is given and no fixed value does
+    std::uint64_t minimum = 0;           // integers; octets of sizes; milliseconds of durations
     std::uint64_t maximum = UINT64_MAX;
     bool may_be_unlimited = false;
-    std::vector<std::string_view> choices;
+    std::vector<std::string_view> choices = {};
     bool required = false;
-    bool create_only = false;  // cannot be set later
-    std::string_view doc;      // one line
+    bool create_only = false;   // cannot be set later
+    std::string_view doc = {};  // one line
 };
 
 struct ObjectType {
