@@ -40,8 +40,9 @@ enum class Unfit : std::uint8_t {
 struct RecipientOutcome {
     ClientStage stage = ClientStage::mail;  // where it was decided, or where the dialogue stopped
     std::optional<PeerReply> reply;
-    bool after_accepted =
-        false;  // at RCPT: an earlier recipient of the transaction had been accepted (552 rule)
+    // RFC 5321 §4.5.3.1.10: a 552 at RCPT after an accepted RCPT that gives no other reason stands
+    // for 452, too many recipients.
+    bool means_too_many_recipients = false;
 };
 
 class ClientProtocol {
@@ -62,7 +63,7 @@ class ClientProtocol {
     void on_body_sent();
     // A reply that came before the body was whole. 2yz: the peer lost its way, nobody is delivered.
     // In any case the connection is of no further use.
-    void on_early_reply(PeerReply reply);
+    void on_early_reply(const PeerReply& reply);
 
     // The stage whose reply is awaited or whose octets are being written: sets the driver's
     // deadline and tells where a connection was lost.
@@ -83,16 +84,15 @@ class ClientProtocol {
     [[nodiscard]] bool is_delivered() const noexcept { return delivered_; }
 
   private:
-    enum class Verb : std::uint8_t { mail, rcpt, data, end_of_data };
-
     [[nodiscard]] std::string mail_command() const;
     [[nodiscard]] bool more_commands() const noexcept;
     void append_command(std::string& out);
-    void on_mail_reply(PeerReply reply);
-    void on_rcpt_reply(PeerReply reply);
-    void on_data_reply(PeerReply reply);
-    void on_end_of_data_reply(PeerReply reply);
+    void on_mail_reply(const PeerReply& reply);
+    void on_rcpt_reply(std::size_t recipient, PeerReply reply);
+    void on_data_reply(const PeerReply& reply);
+    void on_end_of_data_reply(const PeerReply& reply);
     void decide_open(ClientStage stage, const PeerReply& reply);
+    void leave_open(ClientStage stage);
     void stop(ClientStage stage, const PeerReply& reply);
     void advance();
 
@@ -103,7 +103,7 @@ class ClientProtocol {
     std::size_t commands_written_ = 0;  // of MAIL, RCPT…, DATA in their order
     std::size_t replies_read_ = 0;
     std::size_t accepted_ = 0;
-    std::optional<PeerReply> sender_refusal_;
+    bool sender_refused_ = false;
     Next next_ = Next::write;
     bool lone_dot_ = false;  // 354 though nobody is to get it: end at once (RFC 2920 §3.1)
     bool body_sent_ = false;
