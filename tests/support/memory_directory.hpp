@@ -1,0 +1,49 @@
+// A Directory of mailboxes a test adds. Answers at once. One thread.
+#pragma once
+
+#include "transport/ports/directory.hpp"
+
+#include <initializer_list>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace mailflow {
+
+class MemoryDirectory final : public Directory {
+  public:
+    Task<Result<MailRecipientPtr>> find_recipient(EmailAddress address) override {
+        ++look_ups_;
+        if (error_) {
+            co_return error_;
+        }
+        const auto found = recipients_.find(address.lookup_key());
+        co_return found == recipients_.end() ? nullptr : found->second;
+    }
+
+    // The first address is the primary one.
+    void add_mailbox(std::string_view name, std::initializer_list<std::string_view> addresses) {
+        auto recipient = std::make_shared<MailRecipient>();
+        recipient->name = name;
+        recipient->alias = name;
+        recipient->display_name = name;
+        for (const auto& text : addresses) {
+            recipient->addresses.push_back(EmailAddress::parse(text).value());
+        }
+        for (const auto& address : recipient->addresses) {
+            recipients_[address.lookup_key()] = recipient;
+        }
+    }
+
+    // Every look-up ends so; no error: works again.
+    void fail_with(ErrorCode error) noexcept { error_ = error; }
+
+    [[nodiscard]] std::size_t look_ups() const noexcept { return look_ups_; }
+
+  private:
+    std::map<std::string, MailRecipientPtr> recipients_;
+    ErrorCode error_;
+    std::size_t look_ups_ = 0;
+};
+
+}  // namespace mailflow
