@@ -18,7 +18,10 @@ namespace mailflow {
 class AddressSpace {
   public:
     // `[SMTP:]space[;cost]`, type in any case of letters; cost 1–100, default 1.
+    // Error::syntax; `problem` says it in words.
     [[nodiscard]] static Result<AddressSpace> parse(std::string_view text);
+    // What is wrong with `text`, for an administrator; empty when it is a legal address space.
+    [[nodiscard]] static std::string problem(std::string_view text);
 
     [[nodiscard]] bool matches(std::string_view domain) const noexcept;
     // Higher is more specific: exact > longer suffix > shorter suffix > `*`.
@@ -48,6 +51,8 @@ using SmartHost = std::variant<IpAddress, DomainName>;
 [[nodiscard]] Result<SmartHost> parse_smart_host(std::string_view text);
 // `[10.0.0.1]` or the name.
 [[nodiscard]] std::string to_text(const SmartHost& host);
+// Comma separated, in the order listed: the domain of a next hop.
+[[nodiscard]] std::string to_text(const std::vector<SmartHost>& hosts);
 
 struct SendConnector {
     std::string name;
