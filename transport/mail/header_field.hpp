@@ -6,6 +6,7 @@
 #include "transport/base/result.hpp"
 
 #include <cstddef>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -59,9 +60,8 @@ class HeaderBlock {
             return *this;
         }
 
-        // Two iterators over one block are at the same field when as much is left to read.
-        friend bool operator==(const Iterator& a, const Iterator& b) noexcept {
-            return a.field_.raw.size() == b.field_.raw.size() && a.rest_.size() == b.rest_.size();
+        friend bool operator==(const Iterator& at, std::default_sentinel_t) noexcept {
+            return at.field_.raw.empty();
         }
 
       private:
@@ -73,8 +73,7 @@ class HeaderBlock {
 
     [[nodiscard]] Iterator begin() const { return Iterator(text_); }
 
-    [[nodiscard]] Iterator end() const { return Iterator(text_.substr(size())); }
-
+    [[nodiscard]] static std::default_sentinel_t end() noexcept { return {}; }
     // Octets of all fields, without the empty line.
     [[nodiscard]] std::size_t size() const noexcept;
     // The first field of that name, in any case of letters.

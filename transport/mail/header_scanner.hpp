@@ -30,7 +30,7 @@ class HeaderScanner {
     // Call once, after the last octet.
     [[nodiscard]] ContentFacts finish();
 
-    // True from the octet on that passed the limit.
+    // True from the end of the line that passed the limit.
     [[nodiscard]] bool header_too_large() const noexcept { return header_too_large_; }
 
     [[nodiscard]] bool too_many_fields() const noexcept { return too_many_fields_; }
@@ -55,14 +55,12 @@ class HeaderScanner {
     HeaderLimits limits_;
     ContentFacts facts_;
     std::string line_;   // the line at hand, cut
-    std::string field_;  // the field at hand without its line ends' meaning lost, cut
+    std::string field_;  // the field at hand, folded, cut
     std::uint64_t line_size_ = 0;
     std::uint64_t field_size_ = 0;
     std::uint64_t offset_ = 0;  // octets of complete header lines
     std::uint32_t fields_ = 0;
     bool line_high_ = false;  // an octet over 127 in the line at hand
-    bool has_message_id_ = false;
-    bool has_subject_ = false;
     bool in_body_ = false;
     bool header_too_large_ = false;
     bool too_many_fields_ = false;

@@ -1,6 +1,5 @@
 #include "transport/mail/utf8.hpp"
 
-#include <cstdint>
 #include <cstring>
 
 namespace mailflow::utf8 {
@@ -58,6 +57,18 @@ std::size_t sequence_length(std::string_view text) noexcept {
         }
     }
     return form.length;
+}
+
+std::uint32_t code_point(std::string_view sequence) noexcept {
+    const auto length = sequence_length(sequence);
+    if (length < 2) {
+        return sequence.empty() ? 0U : octet(sequence, 0);
+    }
+    std::uint32_t point = octet(sequence, 0) & (0xffU >> (length + 1));
+    for (std::size_t i = 1; i < length; ++i) {
+        point = point << 6U | (octet(sequence, i) & 0x3fU);
+    }
+    return point;
 }
 
 bool is_valid(std::string_view text) noexcept {
