@@ -1,0 +1,41 @@
+// Every bound of the queue in one place. The daemon uses the defaults; tests make them small.
+#pragma once
+
+#include "transport/base/clock.hpp"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace mailflow {
+
+struct QueueLimits {
+    // Recipient rows in memory at any time: the active set and the pages being read.
+    std::size_t active_rows = 10'000;
+    // Messages a read brings at a time.
+    std::size_t page = 100;
+    // Octets of bodies kept in memory between announcement and delivery; beyond it they are read
+    // back.
+    std::uint64_t body_bytes = 64ULL * 1024 * 1024;
+    // Attempts running at the same time, all next hops together.
+    std::size_t running = 500;
+    // Attempts at the same time per next hop: where the window starts, and how far it opens.
+    std::uint32_t first_window = 5;
+    std::uint32_t widest_window = 20;
+    // What a next hop may hold beyond its window: recipients it can send over kept connections.
+    std::uint32_t messages_per_connection = 20;
+    // Next hops remembered; beyond it idle ones are forgotten first, then those whose retry is
+    // farthest.
+    std::size_t hops = 10'000;
+    // A next hop that has nothing to do is shown as Ready that long.
+    Duration hop_idle = std::chrono::minutes(3);
+
+    Duration maintenance_interval = std::chrono::minutes(1);
+    // While due rows wait for room, how often the queue looks for others that have become due
+    // meanwhile.
+    Duration due_check_interval = std::chrono::seconds(1);
+    // The failures of a message are reported together when nothing of it runs any more, or this
+    // long after the first.
+    Duration report_after = std::chrono::minutes(10);
+};
+
+}  // namespace mailflow

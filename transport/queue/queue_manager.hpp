@@ -1,0 +1,280 @@
+// The heart of the flow: takes committed messages, routes them, hands them to delivery agents,
+// judges what comes back, retries, reports and retires. Sole owner of all queue state in memory;
+// lives on the queue lane, everything is called there. It holds a bounded active set; the rest of
+// the queue rests in the store and is fetched when there is room, when it is due, and once a
+// minute. Nothing needs an announcement: losing one costs time, never mail.
+#pragma once
+
+#include "transport/deliver/delivery_agent.hpp"
+#include "transport/net/lane.hpp"
+#include "transport/ports/body_store.hpp"
+#include "transport/ports/directory.hpp"
+#include "transport/ports/queue_store.hpp"
+#include "transport/ports/tracking_sink.hpp"
+#include "transport/queue/active_set.hpp"
+#include "transport/queue/delivery_journal.hpp"
+#include "transport/queue/delivery_queue.hpp"
+#include "transport/queue/dsn_generator.hpp"
+#include "transport/queue/queue_limits.hpp"
+#include "transport/queue/retry_schedule.hpp"
+#include "transport/route/categorizer.hpp"
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mailflow {
+
+// Where deliveries run: a lane and its agents. They outlive the manager's tasks.
+struct DeliveryLane {
+    Lane* lane = nullptr;
+    DeliveryAgent* mailbox = nullptr;
+    DeliveryAgent* smtp = nullptr;
+};
+
+struct QueueStatistics {
+    std::size_t messages = 0;      // in memory
+    std::size_t rows = 0;          // their recipients
+    std::size_t highest_rows = 0;  // the most ever
+    std::size_t running = 0;       // attempts
+    std::size_t hops = 0;
+};
+
+class QueueManager {
+  public:
+    struct Parts {
+        Lane& lane;  // the queue lane
+        QueueStore& store;
+        BodyStore& bodies;
+        TrackingSink& tracking;
+        Directory& directory;  // of the queue lane
+        QueueIdSource& ids;    // of the queue lane
+        OrganizationPtr organization;
+        std::vector<DeliveryLane> lanes;  // never empty
+        QueueLimits limits{};
+#ifdef MAILFLOW_MUTANTS
+        // A planted bug for the simulation to find: announcements are dropped and the store is
+        // never read.
+        bool lost_announce = false;
+#endif
+    };
+
+    // What the parts refer to outlives the manager. Its tasks end by `stop`, and its sleepers do
+    // not mind its end.
+    explicit QueueManager(Parts parts);
+    QueueManager(const QueueManager&) = delete;
+    QueueManager& operator=(const QueueManager&) = delete;
+    ~QueueManager();
+
+    // Fetches what an earlier process left, now and in bounded pages. Attempts begin.
+    void start();
+    // No attempt begins any more; returns when those running have ended and all is synced, or after
+    // `limit`.
+    Task<void> stop(Duration limit);
+
+    // A message has just been committed. At once to the agents, when there is room.
+    void announce(QueuedMessagePtr message);
+    // The configuration from now on. What waits in memory is routed again, and the Unreachable
+    // queue; hops of a changed connector are tried now.
+    void set_organization(OrganizationPtr organization);
+
+    // ---- administration
+
+    // Everything that waits for this hop (all hops: empty key) is due now; the number of
+    // recipients.
+    Task<Result<std::uint64_t>> retry_now(std::string key);
+    // Error::not_found. The hops the message waits for are tried now as well.
+    Task<Result<>> retry_message(QueueId id);
+    // Stops after attempts under way; released recipients are due at once. Error::not_found.
+    Task<Result<>> hold(QueueId id, bool held);
+    // With or without a report to the sender. What is running now ends first, and counts if it
+    // delivers.
+    Task<Result<>> remove(QueueId id, bool with_report);
+
+    // ---- looking in
+
+    [[nodiscard]] QueueStatistics statistics() const noexcept;
+
+    [[nodiscard]] const ActiveMessage* find_active(QueueId id) const noexcept {
+        return active_.find(id);
+    }
+
+    [[nodiscard]] const std::map<std::string, DeliveryQueue>& queues() const noexcept {
+        return hops_;
+    }
+
+    [[nodiscard]] const Organization& organization() const noexcept {
+        return *parts_.organization;
+    }
+
+    [[nodiscard]] const Clock& clock() const noexcept {
+        return parts_.lane.clock();
+    }
+
+    // The store takes nothing more: dispatch has stopped.
+    [[nodiscard]] bool has_store_failed() const noexcept {
+        return store_failed_;
+    }
+
+  private:
+    // What an attempt began as; the rest is in its DeliveryJob.
+    struct Attempt {
+        WaitingJob job;
+        std::string hop;
+        std::uint64_t generation = 0;
+        std::size_t lane = 0;
+        MonotonicTime started{};
+    };
+
+    // What to do with recipients whose next hop is full: new ones stay where they are on disk,
+    // those a read brought go to the hop's queue there, so that no read meets them twice.
+    enum class WhenFull : std::uint8_t { leave, park };
+    enum class Taken : std::uint8_t { nothing, admitted, parked };
+
+    struct Pulse;     // reaches the manager from sleepers, or finds it gone
+    struct StopWait;  // stop() waiting for tasks
+
+    // queue_manager.cpp: tasks, timers, changes
+    [[nodiscard]] bool can_work() const noexcept {
+        return started_ && !stopping_ && !store_failed_;
+    }
+
+    void run(std::string_view name, Task<void> task);
+    Task<void> tracked(Task<void> task);
+    void arm(UtcTime when);
+    void arm_at(MonotonicTime when);
+    void on_wake(MonotonicTime armed);
+    void on_store_error(ErrorCode error);
+    void change(const ActiveMessage& active, std::uint32_t number);
+    void commit_changes();
+
+    [[nodiscard]] UtcTime now() const noexcept {
+        return parts_.lane.clock().now();
+    }
+
+    static Task<void> sleep_then_wake(Lane* lane, MonotonicTime when, std::weak_ptr<Pulse> pulse);
+    static Task<void> sleep_then_give_up(
+        Lane* lane, MonotonicTime when, std::shared_ptr<StopWait> wait);
+
+    // queue_dispatch.cpp: from routed recipients to attempts
+    void take_new(QueuedMessagePtr message);
+    bool admit(ActiveMessage& active, const RoutedMessage& routed, WhenFull when_full);
+    bool place(ActiveMessage& active, const RoutedGroup& group, WhenFull when_full);
+    DeliveryQueue& queue_of(const NextHop& hop);
+    void requeue(std::vector<WaitingJob> jobs);
+    void unqueue(const WaitingJob& job);
+    void pump(DeliveryQueue& queue);
+    void pump_waiting();
+    void start_attempt(DeliveryQueue& queue, WaitingJob job);
+    [[nodiscard]] std::size_t choose_lane() const noexcept;
+    Task<void> attempt(DeliveryJob job, Attempt attempt);
+    Task<DeliveryReport> hand_over(std::size_t lane, const DeliveryJob& job);
+
+    // queue_outcomes.cpp: from reports to states
+    void on_report(const DeliveryJob& job, const Attempt& attempt, DeliveryReport report);
+    void judge(
+        ActiveMessage& active,
+        std::uint32_t number,
+        DeliveryStatus status,
+        const DeliveryQueue& queue,
+        bool hop_failed,
+        Duration took);
+    void deliver(
+        ActiveMessage& active,
+        std::uint32_t number,
+        DeliveryStatus status,
+        const NextHop& hop,
+        Duration took);
+    void fail(
+        ActiveMessage& active,
+        std::uint32_t number,
+        DeliveryStatus status,
+        const NextHop& hop,
+        Duration took = {});
+    // Expires it instead when its time is over.
+    void defer(ActiveMessage& active, std::uint32_t number, const std::string& hop, UtcTime due);
+    void expire(ActiveMessage& active, std::uint32_t number, const NextHop& hop);
+    void wait_for_hop(ActiveMessage& active, std::uint32_t number, const DeliveryQueue& queue);
+    void wait_unreachable(ActiveMessage& active, std::uint32_t number);
+    void hop_failed(DeliveryQueue& queue, const Attempt& attempt, const DeliveryStatus& failure);
+    void hop_answered(DeliveryQueue& queue);
+    // Decides whether the message stays in memory: reports, retires or lets go of it. It may be
+    // gone afterwards.
+    void settle(QueueId id);
+    void let_go(ActiveMessage& active);
+    void retire(QueueId id);
+    [[nodiscard]] bool owes_report(const ActiveMessage& active, DsnKind kind) const noexcept;
+    void start_report(ActiveMessage& active, DsnKind kind);
+    Task<void> report(DsnOrder order);
+    void on_reported(const DsnOrder& order, const DsnResult& result);
+
+    // queue_refill.cpp: from the store into memory
+    void request_refill(bool ready, bool due);
+    Task<void> refill();
+    Task<bool> read_ready_page();
+    Task<bool> read_due_hops();
+    Task<bool> read_due_messages(std::string key);
+    Task<void> arm_next_due();
+    Taken take_read(QueuedMessage& message, const ReadWatch& watch, const std::string* hop);
+    Taken take_idle(ActiveMessage& active, const std::string* hop);
+    void come_back_to(QueueId id);
+    void room_was_made();
+    DeliveryQueue* adopt(const NextHopState& state);
+    // The message, loaded when it is not in memory; settle it afterwards. Null: there is none.
+    Task<Result<bool>> load(QueueId id);
+
+    // queue_sweep.cpp: once a minute
+    Task<void> maintain(bool is_start);
+    Task<void> remember_hops();
+    Task<void> report_pending();
+    Task<void> sweep_age();
+    Task<QueueId> sweep_older(QueueId after, UtcTime accepted_before);
+    bool sweep_message(QueuedMessage& message, const ReadWatch& watch);
+    Task<void> reports_done();
+    void report_overdue();
+    void forget_hops();
+    void reroute_unreachable();
+    Task<void> reroute();
+
+    Parts parts_;
+    RetrySchedule schedule_;
+    DeliveryJournal journal_;
+    DsnGenerator dsn_;
+    ActiveSet active_;
+    std::map<std::string, DeliveryQueue> hops_;
+    std::vector<std::size_t> running_on_;  // attempts by lane
+    std::size_t running_ = 0;
+    std::deque<std::string> waiting_hops_;  // could start, but too many attempts run
+    std::vector<QueueChange> changes_;      // of the step under way
+
+    bool started_ = false;
+    bool stopping_ = false;
+    bool store_failed_ = false;
+    std::size_t tasks_ = 0;
+    std::shared_ptr<StopWait> stop_wait_;
+    std::shared_ptr<Pulse> pulse_;
+    std::optional<MonotonicTime> armed_;
+
+    bool refilling_ = false;
+    bool wants_ready_ = false;
+    bool wants_due_ = false;
+    bool scan_all_ = false;     // do not stop at pages that bring nothing
+    bool ready_waits_ = false;  // new messages on disk did not fit
+    bool due_waits_ = false;    // deferred ones neither
+    QueueId ready_cursor_;
+    std::optional<QueueId> ready_restart_;  // go back to behind this id
+
+    bool maintaining_ = false;
+    MonotonicTime next_maintenance_{};
+    QueueId delay_cursor_;
+    QueueId expiry_cursor_;
+    bool rerouting_ = false;
+    bool reroute_again_ = false;
+    std::size_t reports_ = 0;
+    OneShot<bool>* reports_waiter_ = nullptr;
+};
+
+}  // namespace mailflow
