@@ -1,0 +1,40 @@
+#include "server/daemon/lane_thread.hpp"
+
+#include <exception>
+#include <pthread.h>
+
+namespace mailflow {
+
+LaneThread::LaneThread(const Clock& clock, Log log, unsigned number)
+    : lane_(Lane::Parts{context_, clock, random_, log, number}) {}
+
+LaneThread::~LaneThread() {
+    join();
+}
+
+void LaneThread::start(const char* name) {
+    thread_ = std::thread([this] { run(); });
+    ::pthread_setname_np(thread_.native_handle(), name);
+}
+
+void LaneThread::join() {
+    if (thread_.joinable()) {
+        work_.reset();
+        thread_.join();
+    }
+}
+
+void LaneThread::run() {
+    // Nothing should escape from a handler; if something does, the lane goes on without it.
+    for (;;) {
+        try {
+            context_.run();
+            return;
+        } catch (const std::exception& error) {
+            lane_.log().error(
+                "a handler threw", {{"lane", lane_.number()}, {"reason", error.what()}});
+        }
+    }
+}
+
+}  // namespace mailflow

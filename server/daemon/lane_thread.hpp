@@ -1,0 +1,38 @@
+// A lane with its io_context, its randomness and its thread. Built and joined by the daemon on the
+// main thread.
+#pragma once
+
+#include "transport/base/random.hpp"
+#include "transport/net/lane.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+
+#include <thread>
+
+namespace mailflow {
+
+class LaneThread {
+  public:
+    LaneThread(const Clock& clock, Log log, unsigned number);
+    ~LaneThread();
+    LaneThread(const LaneThread&) = delete;
+    LaneThread& operator=(const LaneThread&) = delete;
+
+    // `name`: at most 15 characters, shown by ps and top.
+    void start(const char* name);
+    // After every task of the lane has ended: lets the loop run dry and joins.
+    void join();
+
+    [[nodiscard]] Lane& lane() noexcept { return lane_; }
+
+  private:
+    void run();
+
+    SystemRandom random_;
+    asio::io_context context_{1};
+    asio::executor_work_guard<Executor> work_{context_.get_executor()};
+    Lane lane_;
+    std::thread thread_;
+};
+
+}  // namespace mailflow
