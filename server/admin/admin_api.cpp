@@ -1,0 +1,49 @@
+#include "server/admin/admin_api.hpp"
+
+#include "server/admin/json_answers.hpp"
+
+namespace mailflow {
+
+AdminApi::AdminApi(Parts parts)
+    : organization_(parts.organization)
+    , status_(parts.status)
+    , objects_(parts.organization)
+    , queue_(parts.console, parts.queue_lane, parts.queue)
+    , tracking_(parts.tracking) {}
+
+Task<HttpResponse> AdminApi::handle(HttpRequest request) {
+    HttpResponse answer = json_error(404, "there is no such resource");
+    if (request.path.size() < 2 || request.path[0] != "v1") {
+        co_return answer;
+    }
+    const std::string resource = request.path[1];
+    if (resource == "objects") {
+        answer = co_await objects_.handle(std::move(request));
+    } else if (resource == "queues") {
+        answer = co_await queue_.handle_queues(std::move(request));
+    } else if (resource == "messages") {
+        answer = co_await queue_.handle_messages(std::move(request));
+    } else if (resource == "tracking") {
+        answer = co_await tracking_.handle(std::move(request));
+    } else if (resource == "status") {
+        answer = co_await show_status();
+    } else if (resource == "config") {
+        answer = co_await export_configuration();
+    }
+    co_return answer;
+}
+
+Task<HttpResponse> AdminApi::show_status() {
+    const auto status = co_await status_.status();
+    co_return json_answer(to_json(status));
+}
+
+Task<HttpResponse> AdminApi::export_configuration() {
+    auto text = co_await organization_.export_toml();
+    if (!text) {
+        co_return json_error(503, "the configuration could not be read: " + text.error().message());
+    }
+    co_return HttpResponse{200, "application/toml", std::move(*text)};
+}
+
+}  // namespace mailflow

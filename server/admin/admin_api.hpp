@@ -1,0 +1,39 @@
+// The admin API: routes a request by its path to the resource that answers it. The one API that
+// every face of the server uses; smtpctl is its first client. On the console lane.
+#pragma once
+
+#include "server/admin/objects_resource.hpp"
+#include "server/admin/queue_resource.hpp"
+#include "server/admin/status_resource.hpp"
+#include "server/admin/tracking_resource.hpp"
+
+namespace mailflow {
+
+class AdminApi final : public HttpHandler {
+  public:
+    // What these refer to outlives the API.
+    struct Parts {
+        Lane& console;
+        Lane& queue_lane;
+        OrganizationService& organization;
+        QueueAdmin& queue;
+        TrackingSink& tracking;
+        StatusSource& status;
+    };
+
+    explicit AdminApi(Parts parts);
+
+    Task<HttpResponse> handle(HttpRequest request) override;
+
+  private:
+    Task<HttpResponse> show_status();
+    Task<HttpResponse> export_configuration();
+
+    OrganizationService& organization_;
+    StatusSource& status_;
+    ObjectsResource objects_;
+    QueueResource queue_;
+    TrackingResource tracking_;
+};
+
+}  // namespace mailflow
