@@ -19,14 +19,6 @@ json::value time_or_null(const std::optional<UtcTime>& time) {
     return json::value(json::string(to_iso8601(*time)));
 }
 
-// `mx1.contoso.com (192.0.2.1:25)`
-std::string remote_text(const DeliveryStatus& status) {
-    if (status.remote_mta.empty() || status.remote_address.empty()) {
-        return status.remote_mta + status.remote_address;
-    }
-    return status.remote_mta + " (" + status.remote_address + ")";
-}
-
 json::object to_json(const RecipientInfo& recipient) {
     json::object object;
     object["address"] = recipient.address;
