@@ -382,10 +382,11 @@ Judgement judge_own(OwnFailure failure, std::string_view detail) {
     throw std::logic_error("judge_own: a failure without words");
 }
 
-DeliveryStatus delivered_locally() {
-    auto status = own_words({}, {2, 1, 5}, "250 2.1.5 Delivered to the mailbox");
-    status.action = DeliveryAction::delivered;
-    return status;
+Judgement delivered_locally() {
+    auto result = final_judgement(
+        DeliveryVerdict::delivered, own_words({}, {2, 1, 5}, "250 2.1.5 Delivered to the mailbox"));
+    result.status.action = DeliveryAction::delivered;
+    return result;
 }
 
 DeliveryStatus expired(const std::optional<DeliveryStatus>& last) {

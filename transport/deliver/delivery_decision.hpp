@@ -107,7 +107,7 @@ enum class OwnFailure : std::uint8_t {
 [[nodiscard]] Judgement judge_own(OwnFailure failure, std::string_view detail = {});
 
 // A local store took the message.
-[[nodiscard]] DeliveryStatus delivered_locally();
+[[nodiscard]] Judgement delivered_locally();
 
 // Expiry: failed, `550 4.4.7 QUEUE.Expired; message expired` with the last words of the last
 // attempt behind it.

@@ -1,0 +1,146 @@
+#include "transport/deliver/local_delivery_agent.hpp"
+
+#include "transport/base/error.hpp"
+#include "transport/deliver/maildir_format.hpp"
+
+#include <utility>
+
+namespace mailflow {
+
+namespace {
+
+// Octets collected before the worker is asked: smaller messages cost one trip to it.
+constexpr std::size_t kWriteSize = 256 * 1024;
+// Folders remembered as made; beyond it they are looked at again.
+constexpr std::size_t kMaxKnownFolders = 10'000;
+
+// RFC 5321 §4.4: the server that makes the final delivery puts the reverse-path in front of the
+// message.
+std::string head_of(const QueuedMessage& message, const QueuedRecipient& recipient) {
+    std::string head = "Return-Path: <" + message.envelope.reverse_path.text() + ">\r\n";
+    head += "Delivered-To: " + recipient.address.text() + "\r\n";
+    head += message.content.prefix;
+    return head;
+}
+
+}  // namespace
+
+LocalDeliveryAgent::LocalDeliveryAgent(Parts parts, LocalDeliverySettings settings)
+    : parts_(parts)
+    , settings_(std::move(settings))
+    , started_(parts_.clock.now()) {}
+
+Task<DeliveryReport> LocalDeliveryAgent::deliver(DeliveryJob job) {
+    DeliveryReport report;
+    for (const auto number : job.recipients) {
+        if (report.hop_failure) {
+            report.recipients.push_back({number, *report.hop_failure});
+            continue;
+        }
+        auto one = deliver_one(*job.message, job.message->recipients.at(number));
+        const auto judgement = co_await std::move(one);
+        report.recipients.push_back({number, judgement.status});
+        if (judgement.verdict == DeliveryVerdict::retry_hop) {
+            report.hop_failure = judgement.status;
+        }
+    }
+    co_return report;
+}
+
+Task<Judgement> LocalDeliveryAgent::deliver_one(
+    const QueuedMessage& message, const QueuedRecipient& recipient) {
+    const auto folder = maildir_folder(recipient.mailbox);
+    if (!folder) {
+        co_return judge_own(OwnFailure::mailbox_gone);
+    }
+    auto opening = open_body(message);
+    const auto reader = co_await std::move(opening);
+    if (!reader) {
+        co_return judge_own(OwnFailure::body_unavailable, reader.error().message());
+    }
+
+    MaildirWriter writer(
+        parts_.files,
+        {.root = settings_.root,
+         .folder = *folder,
+         .file = maildir_file_name(message.accepted, message.id, recipient.number, settings_.host),
+         .folder_is_known = known_folders_.contains(*folder),
+         .may_be_there = may_be_there(message, recipient)});
+    auto writing = write(**reader, writer, head_of(message, recipient));
+    const auto written = co_await std::move(writing);
+    if (written.body) {
+        const auto failure = written.body == Error::corrupt ? OwnFailure::body_corrupt
+                                                            : OwnFailure::body_unavailable;
+        co_return judge_own(failure, written.body.message());
+    }
+    if (written.disk) {
+        known_folders_.erase(*folder);
+        co_return judge_error(DeliveryStage::local, written.disk, {});
+    }
+    if (known_folders_.size() >= kMaxKnownFolders) {
+        known_folders_.clear();
+    }
+    known_folders_.insert(*folder);
+    co_return delivered_locally();
+}
+
+Task<Result<std::unique_ptr<BodyReader>>> LocalDeliveryAgent::open_body(
+    const QueuedMessage& message) {
+    if (message.body) {
+        co_return make_memory_reader(message.body);
+    }
+    auto opening = parts_.bodies.open(message.id, message.content.body);
+    auto reader = co_await std::move(opening);
+    co_return reader;
+}
+
+Task<LocalDeliveryAgent::Written> LocalDeliveryAgent::write(
+    BodyReader& reader, MaildirWriter& writer, std::string head) {
+    Written written;
+    CrlfToLf lines;
+    std::string buffer;
+    lines.convert(head, buffer);
+    bool last = false;
+    while (!last && !written.body && !written.disk && !writer.is_already_there()) {
+        auto reading = reader.next();
+        const auto piece = co_await std::move(reading);
+        if (!piece) {
+            written.body = piece.error();
+            break;
+        }
+        last = piece->empty();
+        lines.convert(*piece, buffer);
+        if (last) {
+            lines.finish(buffer);
+        } else if (buffer.size() < kWriteSize) {
+            continue;
+        }
+        const auto step = [&writer, &buffer, last] {
+            const auto appended = writer.append(buffer);
+            return appended && last ? writer.finish() : appended;
+        };
+        auto work = offload(parts_.worker, step);
+        const auto done = co_await std::move(work);
+        written.disk = done ? ErrorCode() : done.error();
+        buffer.clear();
+    }
+    if (written.body || written.disk) {
+        const auto clean_up = [&writer] {
+            writer.abandon();
+            return true;
+        };
+        auto work = offload(parts_.worker, clean_up);
+        co_await std::move(work);
+    }
+    co_return written;
+}
+
+// Looking for the message in cur/ reads the whole folder, which may be large. It is needed only
+// when an earlier attempt can have got through: one of an earlier run of the daemon, or one that
+// failed.
+bool LocalDeliveryAgent::may_be_there(
+    const QueuedMessage& message, const QueuedRecipient& recipient) const noexcept {
+    return recipient.attempts > 0 || message.accepted <= started_;
+}
+
+}  // namespace mailflow
