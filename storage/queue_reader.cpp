@@ -3,6 +3,7 @@
 #include "storage/queue_codec.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <tuple>
 #include <utility>
 
@@ -19,6 +20,11 @@ constexpr std::string_view kMessageById = "SELECT id, held, packed FROM message 
 
 QueueId id_of(const SqliteQuery& row, int column) {
     return QueueId{row.unsigned_integer(column)};
+}
+
+// Bounds may be the largest id there is, which SQLite's signed integers do not hold.
+std::uint64_t bound_of(QueueId id) noexcept {
+    return std::min<std::uint64_t>(id.value, std::numeric_limits<std::int64_t>::max());
 }
 
 // Columns: key, attempts, first_failure, next_retry, last_error, deferred, starting at `column`.
@@ -100,7 +106,7 @@ std::vector<QueuedMessage> QueueReader::ready_after(QueueId after, std::size_t l
     auto rows = connection_.query(
         "SELECT id, held, packed FROM message INDEXED BY message_open "
         "WHERE open > 0 AND ready > 0 AND id > ?1 ORDER BY id");
-    rows.bind(after.value);
+    rows.bind(bound_of(after));
     return load_rows(std::move(rows), std::min(limit, kReadMessageLimit));
 }
 
@@ -109,7 +115,7 @@ std::vector<QueuedMessage> QueueReader::unreported_after(QueueId after, std::siz
     auto rows = connection_.query(
         "SELECT id, held, packed FROM message INDEXED BY message_open "
         "WHERE open > 0 AND unreported > 0 AND id > ?1 ORDER BY id");
-    rows.bind(after.value);
+    rows.bind(bound_of(after));
     return load_rows(std::move(rows), std::min(limit, kReadMessageLimit));
 }
 
@@ -118,7 +124,7 @@ std::vector<QueuedMessage> QueueReader::messages_after(
     const SqliteSnapshot snapshot(connection_);
     auto rows = connection_.query(
         "SELECT id, held, packed FROM message WHERE id > ?1 AND id < ?2 ORDER BY id");
-    rows.bind(after.value).bind(before.value);
+    rows.bind(bound_of(after)).bind(bound_of(before));
     return load_rows(std::move(rows), std::min(limit, kReadMessageLimit));
 }
 
@@ -188,7 +194,7 @@ std::vector<QueuedMessage> QueueReader::messages_of_hop(
                   "WHERE next_hop = ?1 AND state = 1 AND message > ?2 ORDER BY message"
                 : "SELECT message FROM recipient WHERE +next_hop = ?1 AND state = 1 AND message > "
                   "?2 ORDER BY message");
-        ids.bind(row->id).bind(after.value);
+        ids.bind(row->id).bind(bound_of(after));
         load_page(std::move(ids), std::min(limit, kReadMessageLimit), messages);
     }
     return messages;

@@ -164,6 +164,9 @@ void QueueWriter::change(const RecipientChange& change) {
         !find_recipient(change.message, change.recipient, before)) {
         return;  // the message is gone or goes with this very group
     }
+    if (is_final(before.state) && change.state != before.state) {
+        return;  // final is final: a late command finds the recipient done
+    }
     // An attempt that was under way when the message was held ends, but starts no further one.
     const auto state =
         message.held && !is_final(change.state) ? RecipientState::held : change.state;
