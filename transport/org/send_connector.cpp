@@ -112,6 +112,16 @@ std::string AddressSpace::text() const {
     return text + ';' + std::to_string(cost_);
 }
 
+namespace {
+
+// RFC 1123 §2.1: the last label of a host name is alphabetic; `256.1.1.1` is an address mistyped.
+bool looks_like_address(const DomainName& name) {
+    const auto last = std::string_view(name.text()).substr(name.text().find_last_of('.') + 1);
+    return ascii::parse_number(last).has_value();
+}
+
+}  // namespace
+
 Result<SmartHost> parse_smart_host(std::string_view text) {
     constexpr std::string_view kIpv6Tag = "IPv6:";
     text = ascii::trimmed(text);
@@ -132,8 +142,8 @@ Result<SmartHost> parse_smart_host(std::string_view text) {
         return Error::syntax;
     }
     auto name = DomainName::parse(text);
-    if (!name) {
-        return name.error();
+    if (!name || looks_like_address(*name)) {
+        return name ? make_error_code(Error::syntax) : name.error();
     }
     return SmartHost(std::move(*name));
 }
