@@ -47,7 +47,7 @@ struct ChangeOutcome {
     std::vector<std::string> warnings;
     boost::json::object before;  // with its name first; empty when created
     boost::json::object after;   // empty when removed
-    std::uint64_t version = 0;   // of the stored configuration
+    std::uint64_t version = 0;   // of the stored configuration; 0 for mailboxes
     ErrorCode error;
 
     [[nodiscard]] bool ok() const noexcept { return status == Status::done; }
@@ -67,9 +67,10 @@ class OrganizationService {
 
     explicit OrganizationService(Parts parts);
 
-    // Reads what is stored, creates the first objects when there are none, and publishes. The
-    // problems of a store that does not fit together (a renamed node, an edited file) are returned;
-    // then nothing is published.
+    // Reads what is stored, creates the first objects when there are none, and publishes. Returns
+    // what is wrong with the stored objects: documents that cannot be read, and then nothing is
+    // published (`organization` is null); or objects that do not fit together (the node has
+    // another name now), to be logged.
     Task<Result<std::vector<schema::Problem>>> open(FirstStart first);
 
     Task<ChangeOutcome> create(ChangeRequest request);
@@ -96,20 +97,27 @@ class OrganizationService {
     [[nodiscard]] OrganizationPtr organization() const noexcept { return organization_; }
 
   private:
+    class Turn;
     struct Draft;
 
     Task<void> take_turn();
     void end_turn() noexcept;
-    class Turn;
 
-    Task<ChangeOutcome> create_in_turn(ChangeRequest request);
-    Task<ChangeOutcome> set_in_turn(ChangeRequest request);
-    Task<ChangeOutcome> remove_in_turn(ChangeRequest request);
+    Task<ChangeOutcome> create_object(const schema::ObjectType& type, ChangeRequest request);
+    Task<ChangeOutcome> set_object(const schema::ObjectType& type, ChangeRequest request);
+    Task<ChangeOutcome> remove_object(const schema::ObjectType& type, ChangeRequest request);
+    Task<ChangeOutcome> store(Draft draft, ChangeRequest request);
     Task<ChangeOutcome> create_mailbox(ChangeRequest request);
     Task<ChangeOutcome> set_mailbox(ChangeRequest request);
     Task<ChangeOutcome> remove_mailbox(ChangeRequest request);
-    Task<ChangeOutcome> store(Draft draft, ChangeRequest request);
-    Task<Result<>> create_first_objects(FirstStart first);
+
+    Task<ErrorCode> refresh();
+    Task<Result<std::vector<schema::Problem>>> create_first_objects(FirstStart first);
+    Task<std::vector<schema::Problem>> find_lost_domains(const Organization& next);
+    Task<std::vector<std::string>> postmaster_warnings(const Organization& next);
+    Task<std::vector<schema::Problem>> find_taken(
+        const MailRecipient& mailbox, std::string own_name);
+    void publish(OrganizationPtr organization);
 
     Parts parts_;
     ObjectSet objects_;  // as stored

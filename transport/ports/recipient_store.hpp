@@ -17,16 +17,21 @@ namespace mailflow {
 class RecipientStore {
   public:
     virtual ~RecipientStore() = default;
+    // By name, else by alias; without case.
     virtual Task<Result<std::optional<MailRecipient>>> find(std::string name) = 0;
     virtual Task<Result<std::optional<MailRecipient>>> find_by_address(EmailAddress address) = 0;
     // By name without case, `after` exclusive.
     virtual Task<Result<std::vector<MailRecipient>>> page(std::string after, std::size_t limit) = 0;
     // How many recipients have an address in this domain (accepted domains in use cannot go).
     virtual Task<Result<std::uint64_t>> count_in_domain(DomainName domain) = 0;
-    // Error::already_exists when the name or one of the addresses is taken (by another).
+    // The domains recipients have addresses in, as A-labels, in order; `after` exclusive.
+    virtual Task<Result<std::vector<std::string>>> domains(std::string after, std::size_t limit) = 0;
+    // Error::already_exists when the name, the alias or one of the addresses is taken (by another).
     virtual Task<Result<>> create(MailRecipient recipient, ChangeAuthor author) = 0;
+    // Error::not_found, or as `create`. A new name renames.
     virtual Task<Result<>> replace(
         std::string name, MailRecipient recipient, ChangeAuthor author) = 0;
+    // Error::not_found.
     virtual Task<Result<>> remove(std::string name, ChangeAuthor author) = 0;
 };
 

@@ -1,0 +1,101 @@
+#include "config/change_set.hpp"
+
+#include "config/organization_loader.hpp"
+#include "transport/base/ascii.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <algorithm>
+
+namespace mailflow {
+
+namespace json = boost::json;
+
+namespace {
+
+bool is_object(const ObjectRecord& record, std::string_view type, std::string_view name) {
+    return record.type == type && ascii::equal_ignoring_case(record.name, name);
+}
+
+void apply(std::vector<ObjectRecord>& records, const ObjectChange& change) {
+    const auto found = std::find_if(records.begin(), records.end(), [&](const auto& record) {
+        return is_object(record, change.type, change.name);
+    });
+    if (!change.document && change.new_name.empty()) {
+        if (found != records.end()) records.erase(found);
+        return;
+    }
+    if (found == records.end()) {
+        records.push_back({change.type, change.name, change.document.value_or("{}")});
+        return;
+    }
+    if (change.document) found->document = *change.document;
+    if (!change.new_name.empty()) found->name = change.new_name;
+}
+
+bool is_before(const ObjectRecord& a, const ObjectRecord& b) {
+    return a.type != b.type ? a.type < b.type : ascii::less_ignoring_case(a.name, b.name);
+}
+
+}  // namespace
+
+const ObjectRecord* find_object(
+    const ObjectSet& objects, std::string_view type, std::string_view name) {
+    const auto& records = objects.objects;
+    const auto found = std::find_if(records.begin(), records.end(), [&](const auto& record) {
+        return is_object(record, type, name);
+    });
+    return found == records.end() ? nullptr : &*found;
+}
+
+ObjectSet with_changes(ObjectSet objects, const std::vector<ObjectChange>& changes) {
+    for (const auto& change : changes)
+        apply(objects.objects, change);
+    std::sort(objects.objects.begin(), objects.objects.end(), is_before);
+    return objects;
+}
+
+std::vector<ObjectChange> first_objects(
+    const NodeSettings& node,
+    const std::string& domain,
+    const std::vector<Endpoint>& smtp,
+    std::vector<schema::Problem>& problems) {
+    json::array bindings;
+    for (const auto& endpoint : smtp)
+        bindings.emplace_back(endpoint.text());
+    const json::object connector = {
+        {"bindings", std::move(bindings)},
+        {"permission_groups", {"anonymous"}},
+    };
+    const json::object accepted = {{"domain", domain}, {"default", true}};
+
+    struct First {
+        std::string_view type;
+        std::string name;
+        const json::object fields;
+    };
+
+    // Reference 2.1: the one connector that takes mail from anywhere bears this name.
+    const std::vector<First> objects = {
+        {"accepted-domain", domain, accepted},
+        {"receive-connector", "Default Frontend " + node.fqdn, connector},
+        {"transport-config", std::string(schema::kSingleName), {}},
+    };
+    std::vector<ObjectChange> changes;
+    for (const auto& object : objects) {
+        auto made =
+            make_document(*schema::find_type(object.type), object.name, object.fields, node);
+        problems.insert(problems.end(), made.problems.begin(), made.problems.end());
+        changes.push_back(
+            {std::string(object.type), object.name, json::serialize(made.document), {}});
+    }
+    return changes;
+}
+
+std::string domain_part(std::string_view fqdn) {
+    const auto dot = fqdn.find('.');
+    return std::string(dot == std::string_view::npos ? fqdn : fqdn.substr(dot + 1));
+}
+
+}  // namespace mailflow

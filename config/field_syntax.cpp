@@ -1,0 +1,111 @@
+#include "config/field_syntax.hpp"
+
+#include "config/schema/values.hpp"
+#include "transport/base/ascii.hpp"
+#include "transport/mail/email_address.hpp"
+#include "transport/org/send_connector.hpp"
+
+#include <boost/json/array.hpp>
+
+#include <optional>
+
+namespace mailflow {
+
+namespace json = boost::json;
+using schema::Field;
+using schema::ValueKind;
+
+namespace {
+
+std::optional<std::string> canonical_domain(std::string_view text) {
+    const auto domain = DomainName::parse(text);
+    return domain ? std::optional(domain->text()) : std::nullopt;
+}
+
+std::optional<std::string> canonical_domain_space(std::string_view text) {
+    constexpr std::string_view kWildcard = "*.";
+    if (!text.starts_with(kWildcard)) {
+        return canonical_domain(text);
+    }
+    const auto domain = canonical_domain(text.substr(kWildcard.size()));
+    return domain ? std::optional(std::string(kWildcard) + *domain) : std::nullopt;
+}
+
+std::optional<std::string> canonical_address_space(std::string_view text) {
+    const auto space = AddressSpace::parse(text);
+    return space ? std::optional(space->text()) : std::nullopt;
+}
+
+std::optional<std::string> canonical_smart_host(std::string_view text) {
+    const auto host = parse_smart_host(text);
+    return host ? std::optional(to_text(*host)) : std::nullopt;
+}
+
+// Reference 4.1: `SMTP:` in capitals marks the primary address, any other spelling a proxy.
+std::optional<std::string> canonical_proxy_address(std::string_view text) {
+    constexpr std::string_view kPrimary = "SMTP:";
+    constexpr std::string_view kProxy = "smtp:";
+    const bool primary = text.starts_with(kPrimary);
+    if (ascii::starts_with_ignoring_case(text, kProxy)) {
+        text.remove_prefix(kProxy.size());
+    }
+    const auto address = EmailAddress::parse(text);
+    if (!address || !address->domain()) {
+        return std::nullopt;
+    }
+    return std::string(primary ? kPrimary : kProxy) + address->text();
+}
+
+std::optional<std::string> canonical(ValueKind kind, std::string_view text) {
+    switch (kind) {
+        case ValueKind::domain: return canonical_domain(text);
+        case ValueKind::domain_space: return canonical_domain_space(text);
+        case ValueKind::address_space: return canonical_address_space(text);
+        case ValueKind::smart_host: return canonical_smart_host(text);
+        case ValueKind::proxy_address: return canonical_proxy_address(text);
+        default: return std::string(text);
+    }
+}
+
+json::value canonical_value(
+    const Field& field, const json::value& value, std::vector<schema::Problem>& problems) {
+    if (const auto* array = value.if_array()) {
+        json::array list;
+        for (const auto& element : *array) {
+            list.push_back(canonical_value(field, element, problems));
+        }
+        return list;
+    }
+    const auto* string = value.if_string();
+    const auto text = string != nullptr ? ascii::trimmed(*string) : std::string_view();
+    if (text.empty()) {
+        return value;  // none, or not a text at all
+    }
+    const auto written = canonical(field.kind, text);
+    if (!written) {
+        problems.push_back(
+            {{},
+             std::string(field.name),
+             "\"" + ascii::escaped(text.substr(0, 100)) + "\" is not allowed: write " +
+                 schema::describe_values(field)});
+        return value;
+    }
+    return json::value(*written);
+}
+
+}  // namespace
+
+json::object canonical_fields(
+    const schema::ObjectType& type,
+    const json::object& fields,
+    std::vector<schema::Problem>& problems) {
+    json::object result;
+    for (const auto& member : fields) {
+        const auto* field = schema::field_of_edit_key(type, member.key());
+        result[member.key()] =
+            field == nullptr ? member.value() : canonical_value(*field, member.value(), problems);
+    }
+    return result;
+}
+
+}  // namespace mailflow

@@ -1,0 +1,327 @@
+// The part of OrganizationService that concerns recipients: mailboxes, the first start, domains in
+// use, export.
+#include "config/change_set.hpp"
+#include "config/mailbox_document.hpp"
+#include "config/organization_loader.hpp"
+#include "config/organization_service.hpp"
+#include "config/service_outcomes.hpp"
+#include "config/toml_text.hpp"
+#include "transport/base/ascii.hpp"
+#include "transport/base/error.hpp"
+
+#include <algorithm>
+
+namespace mailflow {
+
+namespace json = boost::json;
+using schema::Problem;
+
+namespace {
+
+constexpr std::size_t kPageSize = 1000;
+constexpr std::string_view kPostmaster = "postmaster";
+
+const schema::ObjectType& mailbox_type() {
+    return *schema::find_type("mailbox");
+}
+
+std::string title_of(const std::string& name) {
+    return schema::object_title(mailbox_type(), name);
+}
+
+json::object named_mailbox(const MailRecipient& mailbox) {
+    return named_document(mailbox_type(), mailbox.name, mailbox_document(mailbox));
+}
+
+bool has_address(const MailRecipient& mailbox, const std::string& key) {
+    return std::any_of(
+        mailbox.addresses.begin(), mailbox.addresses.end(), [&key](const EmailAddress& address) {
+            return address.lookup_key() == key;
+        });
+}
+
+EmailAddress postmaster_of(const Organization& organization) {
+    return EmailAddress::of(std::string(kPostmaster), organization.default_domain().domain);
+}
+
+// RFC 5321 §4.5.1: mail for postmaster must be taken.
+std::string nobody_is_postmaster(const EmailAddress& address) {
+    return "nobody is " + address.text() +
+           " any more, and mail for postmaster will be refused: give a mailbox that address, with "
+           "mailbox set NAME --add-address smtp:" +
+           address.text();
+}
+
+}  // namespace
+
+Task<Result<std::vector<Problem>>> OrganizationService::create_first_objects(FirstStart first) {
+    const auto domain = first.domain.empty() ? domain_part(parts_.node.fqdn) : first.domain;
+    std::vector<Problem> problems;
+    auto changes = first_objects(parts_.node, domain, first.smtp, problems);
+    ObjectSet objects = with_changes({}, changes);
+    Organization::Parts parts;
+    if (problems.empty()) {
+        parts = load_organization(objects, parts_.node, problems);
+    }
+    if (!problems.empty()) {
+        co_return problems;
+    }
+    // The mailbox comes first: objects that are there mean that the first start is over.
+    const Organization organization(std::move(parts));
+    auto postmaster = make_mailbox(std::string(kPostmaster), {}, organization);
+    if (!postmaster.ok()) {
+        co_return postmaster.problems;
+    }
+    const ChangeAuthor author{"mailflowd", "first start"};
+    const auto made = co_await parts_.recipients.create(std::move(postmaster.mailbox), author);
+    if (!made && made.error() != Error::already_exists) {
+        co_return made.error();
+    }
+    const auto error = co_await refresh();
+    if (error) {
+        co_return error;
+    }
+    const auto stored =
+        co_await parts_.objects.change(objects_.version, std::move(changes), author);
+    if (!stored) {
+        co_return stored.error();
+    }
+    co_return problems;
+}
+
+Task<std::vector<Problem>> OrganizationService::find_taken(
+    const MailRecipient& mailbox, std::string own_name) {
+    std::vector<Problem> problems;
+    const auto is_other = [&own_name](const std::optional<MailRecipient>& found) {
+        return found && !ascii::equal_ignoring_case(found->name, own_name);
+    };
+    const auto by_name = co_await parts_.recipients.find(mailbox.name);
+    if (by_name && is_other(*by_name)) {
+        problems.push_back(
+            {title_of(mailbox.name), "name", "is taken by " + title_of((*by_name)->name)});
+    }
+    const auto by_alias = co_await parts_.recipients.find(mailbox.alias);
+    if (problems.empty() && by_alias && is_other(*by_alias)) {
+        problems.push_back(
+            {title_of(mailbox.name),
+             "alias",
+             mailbox.alias + " is taken by " + title_of((*by_alias)->name)});
+    }
+    for (const auto& address : mailbox.addresses) {
+        const auto holder = co_await parts_.recipients.find_by_address(address);
+        if (holder && is_other(*holder)) {
+            problems.push_back(
+                {title_of(mailbox.name),
+                 "addresses",
+                 address.text() + " belongs to " + title_of((*holder)->name)});
+        }
+    }
+    co_return problems;
+}
+
+Task<ChangeOutcome> OrganizationService::create_mailbox(ChangeRequest request) {
+    const auto name_problem = schema::check_name(request.name);
+    if (!name_problem.empty()) {
+        co_return refused_outcome({title_of(request.name), "name", name_problem});
+    }
+    auto made = make_mailbox(request.name, request.fields, *organization_);
+    if (!made.ok()) {
+        co_return refused_outcome(std::move(made.problems));
+    }
+    // No mailbox goes by an empty name: every other one is somebody else's.
+    auto taken = co_await find_taken(made.mailbox, std::string());
+    if (!taken.empty()) {
+        co_return refused_outcome(std::move(taken));
+    }
+    ChangeOutcome outcome;
+    outcome.after = named_mailbox(made.mailbox);
+    if (request.what_if) {
+        co_return outcome;
+    }
+    const auto stored =
+        co_await parts_.recipients.create(std::move(made.mailbox), std::move(request.author));
+    if (!stored) {
+        co_return failed_outcome(stored.error());
+    }
+    co_return outcome;
+}
+
+Task<ChangeOutcome> OrganizationService::set_mailbox(ChangeRequest request) {
+    auto found = co_await parts_.recipients.find(request.name);
+    if (!found) {
+        co_return failed_outcome(found.error());
+    }
+    if (!*found) {
+        co_return not_found_outcome("there is no " + title_of(request.name));
+    }
+    const auto current = std::move(**found);
+    auto renamed = take_new_name(mailbox_type(), current.name, request.fields);
+    if (!renamed.problem.empty()) {
+        co_return refused_outcome({title_of(current.name), "name", std::move(renamed.problem)});
+    }
+    const auto& name = renamed.name.empty() ? current.name : renamed.name;
+    auto edited = edit_mailbox(current, name, request.fields, *organization_);
+    if (!edited.ok()) {
+        co_return refused_outcome(std::move(edited.problems));
+    }
+    auto taken = co_await find_taken(edited.mailbox, current.name);
+    if (!taken.empty()) {
+        co_return refused_outcome(std::move(taken));
+    }
+    ChangeOutcome outcome;
+    outcome.before = named_mailbox(current);
+    outcome.after = named_mailbox(edited.mailbox);
+    if (edited.mailbox.alias != current.alias) {
+        outcome.warnings.push_back(
+            "new mail goes to the folder " + edited.mailbox.alias + "; what is in the folder " +
+            current.alias + " stays there");
+    }
+    const auto postmaster = postmaster_of(*organization_);
+    const auto key = postmaster.lookup_key();
+    if (has_address(current, key) && !has_address(edited.mailbox, key)) {
+        outcome.warnings.push_back(nobody_is_postmaster(postmaster));
+    }
+    if (request.what_if) {
+        co_return outcome;
+    }
+    const auto stored = co_await parts_.recipients.replace(
+        current.name, std::move(edited.mailbox), std::move(request.author));
+    if (!stored) {
+        co_return failed_outcome(stored.error());
+    }
+    co_return outcome;
+}
+
+Task<ChangeOutcome> OrganizationService::remove_mailbox(ChangeRequest request) {
+    const auto found = co_await parts_.recipients.find(request.name);
+    if (!found) {
+        co_return failed_outcome(found.error());
+    }
+    if (!*found) {
+        co_return not_found_outcome("there is no " + title_of(request.name));
+    }
+    const auto& current = **found;
+    ChangeOutcome outcome;
+    outcome.before = named_mailbox(current);
+    const auto postmaster = postmaster_of(*organization_);
+    if (has_address(current, postmaster.lookup_key())) {
+        outcome.warnings.push_back(nobody_is_postmaster(postmaster));
+    }
+    if (request.what_if) {
+        co_return outcome;
+    }
+    const auto stored = co_await parts_.recipients.remove(current.name, std::move(request.author));
+    if (!stored) {
+        co_return failed_outcome(stored.error());
+    }
+    co_return outcome;
+}
+
+// Reference 3.4: a domain in use cannot go. In use is what a recipient has an address in and `next`
+// would not accept.
+Task<std::vector<Problem>> OrganizationService::find_lost_domains(const Organization& next) {
+    std::vector<Problem> problems;
+    std::string after;
+    for (;;) {
+        const auto page = co_await parts_.recipients.domains(after, kPageSize);
+        if (!page) {
+            problems.push_back({{}, {}, "mailboxes could not be read: " + page.error().message()});
+            break;
+        }
+        for (const auto& text : *page) {
+            const auto domain = DomainName::parse(text);
+            if (!domain || organization_ == nullptr ||
+                organization_->find_accepted_domain(*domain) == nullptr ||
+                next.find_accepted_domain(*domain) != nullptr) {
+                continue;
+            }
+            const auto count = co_await parts_.recipients.count_in_domain(*domain);
+            const auto* lost = organization_->find_accepted_domain(*domain);
+            problems.push_back(
+                {"accepted-domain \"" + lost->name + "\"",
+                 {},
+                 "is in use: " + std::to_string(count ? *count : 0) +
+                     " mailboxes have an address in " + text +
+                     "; remove those addresses or mailboxes first"});
+        }
+        if (page->size() < kPageSize) {
+            break;
+        }
+        after = page->back();
+    }
+    co_return problems;
+}
+
+Task<std::vector<std::string>> OrganizationService::postmaster_warnings(const Organization& next) {
+    std::vector<std::string> warnings;
+    const auto postmaster = postmaster_of(next);
+    const bool moved = organization_ != nullptr && postmaster_of(*organization_) != postmaster;
+    if (moved) {
+        const auto found = co_await parts_.recipients.find_by_address(postmaster);
+        if (found && !*found) {
+            warnings.push_back(nobody_is_postmaster(postmaster));
+        }
+    }
+    co_return warnings;
+}
+
+Task<Result<std::vector<json::object>>> OrganizationService::list_mailboxes(
+    std::string after, std::size_t limit) {
+    const auto page = co_await parts_.recipients.page(std::move(after), limit);
+    if (!page) {
+        co_return page.error();
+    }
+    std::vector<json::object> mailboxes;
+    for (const auto& mailbox : *page)
+        mailboxes.push_back(named_mailbox(mailbox));
+    co_return mailboxes;
+}
+
+Task<Result<std::optional<json::object>>> OrganizationService::show_mailbox(std::string name) {
+    auto found = co_await parts_.recipients.find(name);
+    const auto address = EmailAddress::parse(name);
+    if (found && !*found && address) {
+        found = co_await parts_.recipients.find_by_address(*address);
+    }
+    if (!found) {
+        co_return found.error();
+    }
+    std::optional<json::object> mailbox;
+    if (*found) {
+        mailbox = named_mailbox(**found);
+    }
+    co_return mailbox;
+}
+
+Task<Result<std::string>> OrganizationService::export_toml() {
+    const auto error = co_await refresh();
+    if (error) {
+        co_return error;
+    }
+    auto text = toml_header();
+    for (const auto& type : schema::object_types()) {
+        for (const auto& record : objects_.objects) {
+            std::vector<Problem> ignored;
+            if (record.type == type.name) {
+                text += toml_object(type, record.name, read_document(record, ignored));
+            }
+        }
+    }
+    std::string after;
+    for (;;) {
+        const auto page = co_await parts_.recipients.page(after, kPageSize);
+        if (!page) {
+            co_return page.error();
+        }
+        for (const auto& mailbox : *page) {
+            text += toml_object(mailbox_type(), mailbox.name, mailbox_document(mailbox));
+        }
+        if (page->size() < kPageSize) {
+            break;
+        }
+        after = page->back().name;
+    }
+    co_return text;
+}
+
+}  // namespace mailflow
