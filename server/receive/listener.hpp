@@ -1,0 +1,82 @@
+// The door: opens the bindings of all enabled receive connectors, chooses the connector of each
+// connection by local address and remote range, counts, and starts sessions on the lanes in turn.
+// Lives on the first of its lanes (the accepting one) and is used there. Outlives all sessions:
+// `stop`, wait until `live` is 0, then destroy.
+#pragma once
+
+#include "server/receive/rate_limiter.hpp"
+#include "server/receive/receive_session.hpp"
+#include "transport/net/network.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace mailflow {
+
+// One binding, as status shows it.
+struct ListenerState {
+    Endpoint binding;                     // as configured
+    Endpoint local;                       // as opened: with the port the system chose for 0
+    std::vector<std::string> connectors;  // names, in the Organization's order
+    ErrorCode error;  // why it is not open; it is tried again at the next `apply`
+
+    [[nodiscard]] bool is_open() const noexcept { return !error; }
+};
+
+class ReceiveServer final : private SessionHost {
+  public:
+    // All lanes and the network outlive the server; at least one lane.
+    ReceiveServer(Network& network, std::vector<ReceiveLane*> lanes);
+    ~ReceiveServer() override;
+
+    // Opens new bindings, closes those no longer wanted; live sessions stay and see the change at
+    // their next MAIL.
+    void apply(OrganizationPtr organization);
+    // By binding. The names and reasons of what is not open are in the log too.
+    [[nodiscard]] std::vector<ListenerState> listeners() const;
+
+    // Accepts no more; sessions end with 421 after the command in hand.
+    void stop();
+    // Closes every session at once.
+    void abort();
+
+    // Sessions and accept loops that have not ended.
+    [[nodiscard]] std::size_t live() const noexcept { return live_; }
+
+  private:
+    struct Listener {
+        ListenerState state;
+        std::shared_ptr<Acceptor> acceptor;  // shared with its accept loop; null when not open
+        bool wanted = true;
+    };
+
+    Task<void> accept_loop(std::shared_ptr<Acceptor> acceptor, Endpoint binding);
+    void admit(const Endpoint& binding, ReceiveLane& lane, std::unique_ptr<Stream> stream);
+    void start_session(ReceiveLane& lane, std::unique_ptr<Stream> stream, Rights rights);
+    void open(Listener& listener);
+    [[nodiscard]] ReceiveLane& next_lane() noexcept;
+
+    [[nodiscard]] Lane& home() noexcept { return lanes_.front()->services.lane; }
+
+    [[nodiscard]] const Log& log() const noexcept { return lanes_.front()->services.log; }
+
+    void release(const std::string& connector, const IpAddress& client) noexcept;
+
+    Task<bool> take_message_token(
+        Lane& lane, std::string connector, IpAddress client, std::uint32_t per_minute) override;
+    void session_ended(Lane& lane, const std::string& connector, const IpAddress& client) override;
+
+    Network& network_;
+    std::vector<ReceiveLane*> lanes_;
+    std::size_t turn_ = 0;
+    OrganizationPtr organization_;
+    std::map<Endpoint, Listener> listeners_;
+    ConnectionCounter connections_;
+    RateLimiter messages_;
+    std::size_t live_ = 0;
+    bool stopping_ = false;
+};
+
+}  // namespace mailflow
