@@ -1,0 +1,317 @@
+#include "transport/smtp/client_protocol.hpp"
+
+#include "transport/smtp/limits.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace mailflow;
+using namespace mailflow::smtp;
+
+namespace {
+
+using Next = ClientProtocol::Next;
+
+PeerReply reply(std::string_view wire) {
+    ReplyParser parser;
+    parser.feed(std::string(wire) + "\r\n");
+    REQUIRE(parser.state() == ReplyParser::State::complete);
+    return parser.take();
+}
+
+MailTransaction to(std::initializer_list<const char*> recipients) {
+    MailTransaction transaction;
+    transaction.reverse_path = *ReversePath::parse("<alice@example.com>");
+    for (const auto* recipient : recipients)
+        transaction.recipients.push_back(*EmailAddress::parse(recipient));
+    transaction.size = 100;
+    return transaction;
+}
+
+const PeerExtensions kPipelining{.pipelining = true};
+
+// Says everything the client writes, answering each flight with the next replies; bodies are sent
+// at once.
+std::string converse(ClientProtocol& client, std::initializer_list<const char*> replies) {
+    std::string said;
+    const auto* next_reply = replies.begin();
+    while (client.next() != Next::finished) {
+        switch (client.next()) {
+            case Next::write: said += client.take_flight(); break;
+            case Next::send_body:
+                said += "<body>";
+                client.on_body_sent();
+                break;
+            case Next::read:
+                REQUIRE(next_reply != replies.end());
+                said += "|";
+                client.on_reply(reply(*next_reply++));
+                break;
+            case Next::finished: break;
+        }
+    }
+    CHECK(next_reply == replies.end());
+    return said;
+}
+
+// Writes what is to be written, for tests that look at the replies only.
+void write_flight(ClientProtocol& client) {
+    REQUIRE_FALSE(client.take_flight().empty());
+}
+
+std::string outcome(const ClientProtocol& client, std::size_t recipient) {
+    const auto& o = client.outcomes().at(recipient);
+    static constexpr const char* kStages[] = {
+        "greeting", "hello", "mail", "rcpt", "data", "body", "end"};
+    return std::string(kStages[static_cast<std::size_t>(o.stage)]) + ": " +
+           (o.reply ? o.reply->one_line() : "-");
+}
+
+}  // namespace
+
+TEST_CASE("without PIPELINING one command goes at a time", "[smtp][client]") {
+    ClientProtocol client({}, to({"a@b.example", "c@d.example"}));
+
+    const auto said = converse(client, {"250 ok", "250 ok", "250 ok", "354 go", "250 2.0.0 taken"});
+
+    CHECK(
+        said ==
+        "MAIL FROM:<alice@example.com>\r\n|RCPT TO:<a@b.example>\r\n|RCPT "
+        "TO:<c@d.example>\r\n|DATA\r\n|<body>|");
+    CHECK(client.is_delivered());
+    CHECK(outcome(client, 0) == "end: 250 2.0.0 taken");
+    CHECK_FALSE(client.needs_reset());
+    CHECK_FALSE(client.must_close());
+}
+
+TEST_CASE(
+    "RFC 2920: with PIPELINING the whole envelope and DATA are one flight", "[smtp][client]") {
+    ClientProtocol client(kPipelining, to({"a@b.example", "c@d.example"}));
+
+    const auto said = converse(client, {"250 ok", "250 ok", "250 ok", "354 go", "250 taken"});
+
+    CHECK(
+        said ==
+        "MAIL FROM:<alice@example.com>\r\nRCPT TO:<a@b.example>\r\nRCPT "
+        "TO:<c@d.example>\r\nDATA\r\n||||<body>|");
+    CHECK(client.is_delivered());
+}
+
+TEST_CASE("each recipient keeps its own reply", "[smtp][client]") {
+    const auto pipelining = GENERATE(false, true);
+    ClientProtocol client(
+        {.pipelining = pipelining}, to({"a@b.example", "c@d.example", "e@f.example"}));
+
+    converse(
+        client,
+        {"250 ok", "550 5.1.1 unknown", "250 ok", "451 4.2.0 later", "354 go", "250 taken"});
+
+    CHECK(outcome(client, 0) == "rcpt: 550 5.1.1 unknown");
+    CHECK(outcome(client, 1) == "end: 250 taken");
+    CHECK(outcome(client, 2) == "rcpt: 451 4.2.0 later");
+}
+
+TEST_CASE("MAIL refused ends it for all", "[smtp][client]") {
+    ClientProtocol slow({}, to({"a@b.example", "c@d.example"}));
+    converse(slow, {"550 5.7.1 no"});
+    CHECK(outcome(slow, 1) == "mail: 550 5.7.1 no");
+    CHECK_FALSE(slow.needs_reset());
+
+    ClientProtocol fast(kPipelining, to({"a@b.example", "c@d.example"}));
+    converse(fast, {"451 4.3.0 later", "503 need mail", "503 need mail", "503 need rcpt"});
+    CHECK(outcome(fast, 0) == "mail: 451 4.3.0 later");
+    CHECK(outcome(fast, 1) == "mail: 451 4.3.0 later");
+}
+
+TEST_CASE("nobody accepted: no DATA, or a lone dot when it was already out", "[smtp][client]") {
+    ClientProtocol slow({}, to({"a@b.example"}));
+    CHECK(
+        converse(slow, {"250 ok", "550 no"}) ==
+        "MAIL FROM:<alice@example.com>\r\n|RCPT TO:<a@b.example>\r\n|");
+    CHECK(slow.needs_reset());
+
+    ClientProtocol refused(kPipelining, to({"a@b.example"}));
+    converse(refused, {"250 ok", "550 no", "554 no valid recipients"});
+    CHECK(outcome(refused, 0) == "rcpt: 550 no");
+    CHECK(refused.needs_reset());
+
+    ClientProtocol taken(kPipelining, to({"a@b.example"}));
+    const auto said = converse(taken, {"250 ok", "550 no", "354 go", "250 an empty message"});
+    CHECK(said.ends_with("|||.\r\n|"));
+    CHECK(outcome(taken, 0) == "rcpt: 550 no");
+    CHECK_FALSE(taken.is_delivered());
+    CHECK_FALSE(taken.needs_reset());
+}
+
+TEST_CASE("MAIL refused but DATA answered with 354: a lone dot", "[smtp][client]") {
+    ClientProtocol client(kPipelining, to({"a@b.example"}));
+
+    const auto said = converse(client, {"550 no", "250 ok", "354 go", "554 no"});
+
+    CHECK(said.ends_with(".\r\n|"));
+    CHECK(outcome(client, 0) == "mail: 550 no");
+}
+
+TEST_CASE("DATA refused fails those that were accepted", "[smtp][client]") {
+    ClientProtocol client(kPipelining, to({"a@b.example", "c@d.example"}));
+
+    converse(client, {"250 ok", "550 5.1.1 no", "250 ok", "554 5.7.1 content"});
+
+    CHECK(outcome(client, 0) == "rcpt: 550 5.1.1 no");
+    CHECK(outcome(client, 1) == "data: 554 5.7.1 content");
+    CHECK(client.needs_reset());
+}
+
+TEST_CASE("421 anywhere is the last word", "[smtp][client]") {
+    ClientProtocol at_mail(kPipelining, to({"a@b.example"}));
+    converse(at_mail, {"421 4.3.2 bye"});
+    CHECK(outcome(at_mail, 0) == "mail: 421 4.3.2 bye");
+    CHECK(at_mail.must_close());
+
+    ClientProtocol at_rcpt(kPipelining, to({"a@b.example", "c@d.example", "e@f.example"}));
+    converse(at_rcpt, {"250 ok", "250 ok", "421 4.3.2 bye"});
+    for (const std::size_t recipient : {0U, 1U, 2U})
+        CHECK(outcome(at_rcpt, recipient) == "rcpt: 421 4.3.2 bye");
+
+    ClientProtocol at_end({}, to({"a@b.example"}));
+    converse(at_end, {"250 ok", "250 ok", "354 go", "421 4.3.2 bye"});
+    CHECK(outcome(at_end, 0) == "end: 421 4.3.2 bye");
+    CHECK(at_end.must_close());
+    CHECK_FALSE(at_end.is_delivered());
+}
+
+TEST_CASE(
+    "answers out of place leave the recipients open and the connection unusable",
+    "[smtp][client]") {
+    ClientProtocol at_data({}, to({"a@b.example"}));
+    converse(at_data, {"250 ok", "250 ok", "250 what"});
+    CHECK(outcome(at_data, 0) == "data: -");
+    CHECK(at_data.must_close());
+
+    // Attack case 39: 354 to the dot.
+    ClientProtocol at_end({}, to({"a@b.example"}));
+    converse(at_end, {"250 ok", "250 ok", "354 go", "354 go on"});
+    CHECK(outcome(at_end, 0) == "end: -");
+    CHECK(at_end.must_close());
+    CHECK_FALSE(at_end.is_delivered());
+}
+
+TEST_CASE("a reply during the body decides only when it refuses", "[smtp][client]") {
+    const auto before_body = [](ClientProtocol& client) {
+        write_flight(client);
+        for (const auto* line : {"250 ok", "250 ok", "354 go"})
+            client.on_reply(reply(line));
+        REQUIRE(client.next() == Next::send_body);
+        CHECK(client.stage() == ClientStage::body);
+    };
+    ClientProtocol refused(kPipelining, to({"a@b.example"}));
+    before_body(refused);
+    refused.on_early_reply(reply("552 5.3.4 too big"));
+    CHECK(outcome(refused, 0) == "end: 552 5.3.4 too big");
+    CHECK(refused.must_close());
+
+    ClientProtocol lost(kPipelining, to({"a@b.example"}));
+    before_body(lost);
+    lost.on_early_reply(reply("250 taken already"));
+    CHECK(outcome(lost, 0) == "body: -");
+    CHECK_FALSE(lost.is_delivered());
+    CHECK(lost.must_close());
+}
+
+TEST_CASE("552 at RCPT means too many recipients only where it can", "[smtp][client]") {
+    struct Row {
+        const char* first;
+        const char* second;
+        bool too_many;
+    };
+
+    const auto row = GENERATE(
+        Row{"250 ok", "552 too many", true},
+        Row{"250 ok", "552 5.3.4 system full", true},
+        Row{"250 ok", "552 5.2.2 mailbox full", false},
+        Row{"550 no", "552 too many", false},
+        Row{"250 ok", "550 too many", false});
+    ClientProtocol client({}, to({"a@b.example", "c@d.example"}));
+    write_flight(client);
+    client.on_reply(reply("250 ok"));
+    write_flight(client);
+    client.on_reply(reply(row.first));
+    write_flight(client);
+    client.on_reply(reply(row.second));
+
+    CHECK(client.outcomes()[1].means_too_many_recipients == row.too_many);
+}
+
+TEST_CASE(
+    "parameters are given when the peer knows them and the message needs them", "[smtp][client]") {
+    const PeerExtensions all{true, true, 0, true, true, true};
+    auto plain = to({"a@b.example"});
+    auto rich = to({"j\xc3\xb6rg@b.example"});
+    rich.eight_bit = true;
+    rich.smtputf8_header = true;
+
+    CHECK(ClientProtocol(all, plain)
+              .take_flight()
+              .starts_with("MAIL FROM:<alice@example.com> SIZE=100\r\n"));
+    CHECK(ClientProtocol(all, rich).take_flight().starts_with(
+        "MAIL FROM:<alice@example.com> SIZE=100 BODY=8BITMIME SMTPUTF8\r\n"));
+    CHECK(ClientProtocol({}, rich).take_flight() == "MAIL FROM:<alice@example.com>\r\n");
+}
+
+TEST_CASE("a null reverse-path is written as such", "[smtp][client]") {
+    auto transaction = to({"a@b.example"});
+    transaction.reverse_path = {};
+
+    CHECK(ClientProtocol({}, transaction).take_flight() == "MAIL FROM:<>\r\n");
+}
+
+TEST_CASE("a peer that cannot take the message is found before the transaction", "[smtp][client]") {
+    auto transaction = to({"a@b.example"});
+    CHECK_FALSE(find_unfit({}, transaction));
+    CHECK_FALSE(find_unfit({.size = true, .max_size = 0}, transaction));
+    CHECK_FALSE(find_unfit({.size = true, .max_size = 100}, transaction));
+    CHECK(find_unfit({.size = true, .max_size = 99}, transaction) == Unfit::too_large);
+    transaction.smtputf8_header = true;
+    CHECK(find_unfit({}, transaction) == Unfit::needs_utf8);
+    CHECK_FALSE(find_unfit({.smtputf8 = true}, transaction));
+    CHECK(find_unfit({}, to({"j\xc3\xb6rg@b.example"})) == Unfit::needs_utf8);
+}
+
+TEST_CASE("a flight is bounded however many recipients there are", "[smtp][client]") {
+    MailTransaction transaction = to({"a@b.example"});
+    for (int i = 1; i < 250; ++i)
+        transaction.recipients.push_back(
+            *EmailAddress::parse("r" + std::to_string(i) + "@b.example"));
+    ClientProtocol client(kPipelining, transaction);
+    std::size_t flights = 0;
+    while (client.next() == Next::write) {
+        const auto flight = client.take_flight();
+        CHECK(flight.size() <= kMaxFlightOctets + kMinCommandLine);
+        ++flights;
+        const auto commands = std::count(flight.begin(), flight.end(), '\n');
+        CHECK(commands <= static_cast<std::ptrdiff_t>(kMaxFlightCommands));
+        for (std::ptrdiff_t i = 0; i < commands; ++i) {
+            CHECK(client.next() == Next::read);
+            client.on_reply(
+                reply(flight.ends_with("DATA\r\n") && i + 1 == commands ? "354 go" : "250 ok"));
+        }
+    }
+
+    CHECK(client.next() == Next::send_body);
+    CHECK(flights == 3);
+}
+
+TEST_CASE("the stage follows the dialogue", "[smtp][client]") {
+    ClientProtocol client({}, to({"a@b.example"}));
+    CHECK(client.stage() == ClientStage::mail);
+    write_flight(client);
+    client.on_reply(reply("250 ok"));
+    CHECK(client.stage() == ClientStage::rcpt);
+    write_flight(client);
+    client.on_reply(reply("250 ok"));
+    CHECK(client.stage() == ClientStage::data);
+    write_flight(client);
+    client.on_reply(reply("354 go"));
+    CHECK(client.stage() == ClientStage::body);
+    client.on_body_sent();
+    CHECK(client.stage() == ClientStage::end_of_data);
+}
