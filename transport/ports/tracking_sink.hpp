@@ -15,7 +15,8 @@ class TrackingSink {
     virtual ~TrackingSink() = default;
     // Any lane.
     virtual void append(TrackingEvent event) noexcept = 0;
-    // In order of time. Sees what was appended before.
+    // In order of time; with more matches than `limit` the latest ones. Sees what was appended
+    // before.
     virtual Task<Result<std::vector<TrackingEvent>>> find(TrackingQuery query) = 0;
 };
 

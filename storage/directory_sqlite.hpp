@@ -1,0 +1,59 @@
+// The directory of one lane over organization.db: a cache that answers at once, and look-ups in
+// batches on a reader. While one batch is away, further questions gather for the next. Lives on its
+// lane, and longer than the lane's tasks.
+#pragma once
+
+#include "storage/directory_cache.hpp"
+#include "storage/organization_writer.hpp"
+#include "storage/recipient_rows.hpp"
+#include "transport/base/one_shot.hpp"
+#include "transport/base/task_runner.hpp"
+#include "transport/ports/directory.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace mailflow {
+
+// Entries of one lane's cache; an entry takes some 400 octets.
+constexpr std::size_t kDirectoryCacheCapacity = 8192;
+
+class SqliteDirectory final : public Directory {
+  public:
+    struct Parts {
+        Executor lane;
+        TaskRunner& reader;
+        RecipientRows& rows;  // on the reader
+        const DirectoryVersion& version;
+        std::size_t capacity = kDirectoryCacheCapacity;
+    };
+
+    // What `parts` refers to outlives this.
+    explicit SqliteDirectory(Parts parts);
+
+    Task<Result<MailRecipientPtr>> find_recipient(EmailAddress address) override;
+
+    [[nodiscard]] std::size_t cached() const noexcept { return cache_.size(); }
+
+    // Batches sent to the reader so far.
+    [[nodiscard]] std::uint64_t batches() const noexcept { return batches_; }
+
+  private:
+    struct Question;
+    struct Batch;
+
+    void drop_old_answers();
+    void start_batch();
+    void finish_batch(Batch& batch);
+
+    Parts parts_;
+    DirectoryCache cache_;
+    std::uint64_t cached_version_;
+    std::vector<Question*> waiting_;
+    bool away_ = false;
+    std::uint64_t batches_ = 0;
+};
+
+}  // namespace mailflow
