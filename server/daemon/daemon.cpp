@@ -1,0 +1,420 @@
+#include "server/daemon/daemon.hpp"
+
+#include "dns/caching_resolver.hpp"
+#include "server/admin/admin_api.hpp"
+#include "server/daemon/host_names.hpp"
+#include "server/daemon/lane_thread.hpp"
+#include "server/daemon/log_sinks.hpp"
+#include "server/daemon/mail_flow.hpp"
+#include "server/daemon/worker_pool.hpp"
+#include "server/http/unix_http_server.hpp"
+#include "storage/posix_files.hpp"
+#include "storage/state_lock.hpp"
+#include "transport/net/call_on.hpp"
+
+#include <boost/asio/signal_set.hpp>
+#include <fmt/format.h>
+
+#include <csignal>
+#include <future>
+#include <iostream>
+#include <sys/resource.h>
+#include <thread>
+#include <unistd.h>
+
+namespace mailflow {
+
+namespace {
+
+constexpr auto kStopLimit = std::chrono::seconds(20);
+constexpr auto kFlushInterval = std::chrono::seconds(1);
+constexpr unsigned kMaxLanes = 64;  // QueueId has six bits for the lane
+
+unsigned lanes_of(const Bootstrap& settings) {
+    const auto cores = std::max(1U, std::thread::hardware_concurrency());
+    return std::min(kMaxLanes, settings.threads.lanes.value_or(std::max(1U, cores / 2)));
+}
+
+unsigned workers_of(const Bootstrap& settings) {
+    const auto cores = std::max(1U, std::thread::hardware_concurrency());
+    return settings.threads.workers.value_or(std::max(1U, cores / 2));
+}
+
+// As many descriptors as the system lets us have: each session takes one.
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        ::setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+std::string no_fqdn_words(const std::string& name) {
+    return "this node needs a full domain name, and \"" + name +
+           "\" is none. Set node.fqdn in the bootstrap file, or start with --node mail.example.com";
+}
+
+}  // namespace
+
+struct Daemon::Members : StatusSource {
+    Bootstrap settings;
+    std::string config_file;
+    SystemClock clock;
+    MonotonicTime started = clock.monotonic();
+    PosixFiles files;
+    SystemNetwork network;
+    std::unique_ptr<DaemonLog> sink;
+    Log log;
+    std::unique_ptr<StateLock> lock;
+    std::unique_ptr<ThreadRunner> writer;
+    std::unique_ptr<ThreadRunner> keeper;
+    std::unique_ptr<ThreadRunner> reader;
+    std::unique_ptr<WorkerPool> workers;
+    std::vector<std::unique_ptr<LaneThread>> lanes;
+    std::unique_ptr<LaneThread> console;
+    std::unique_ptr<MailFlow> flow;
+    std::unique_ptr<AdminApi> api;
+    std::unique_ptr<UnixHttpServer> admin;
+    asio::io_context main_context{1};
+    std::unique_ptr<asio::signal_set> signals;
+    bool failed = false;  // main thread: the store gave up
+    std::string failure;
+
+    Task<ServerStatus> status() override;
+
+    std::string prepare();
+    std::string open_flow();
+    std::string start_flow();
+    void start_threads();
+    void stop_everything();
+    void wait_for_signals();
+    void on_signal(int number);
+    void reload();
+    void store_failed(const std::string& reason);
+    static Task<void> flush_log(Members* self);
+};
+
+Daemon::Daemon(Bootstrap settings, std::string config_file)
+    : members_(std::make_unique<Members>()) {
+    members_->settings = std::move(settings);
+    members_->config_file = std::move(config_file);
+}
+
+Daemon::~Daemon() = default;
+
+// Names, folders, log, lock. What is wrong, in words.
+std::string Daemon::Members::prepare() {
+    if (settings.node.fqdn.empty()) {
+        settings.node.fqdn = host_fqdn();
+    }
+    const auto name = DomainName::parse(settings.node.fqdn);
+    if (!name || name->text().find('.') == std::string::npos) {
+        return no_fqdn_words(settings.node.fqdn);
+    }
+    settings.node.fqdn = name->text();
+    if (const auto made = files.make_directory(settings.state_dir); !made) {
+        return "cannot make the state directory " + settings.state_dir + ": " +
+               made.error().message();
+    }
+    auto opened = DaemonLog::open(settings.log, clock);
+    if (!opened) {
+        return "cannot write the log file " + settings.log.file + ": " + opened.error().message();
+    }
+    sink = std::move(*opened);
+    log = Log(*sink);
+    auto taken = StateLock::take(settings.state_dir);
+    if (!taken) {
+        return taken.error().text;
+    }
+    lock = std::move(*taken);
+    if (::geteuid() == 0 && settings.process.user.empty()) {
+        log.warning("running as root; set [process] user to run as another", {});
+    }
+    return {};
+}
+
+std::string Daemon::Members::open_flow() {
+    writer = std::make_unique<ThreadRunner>("store-writer");
+    keeper = std::make_unique<ThreadRunner>("store-keeper");
+    reader = std::make_unique<ThreadRunner>("store-reader");
+    workers = std::make_unique<WorkerPool>(workers_of(settings));
+    for (unsigned i = 0; i < lanes_of(settings); ++i) {
+        lanes.push_back(std::make_unique<LaneThread>(clock, log, i));
+    }
+    console = std::make_unique<LaneThread>(clock, log, kMaxLanes - 1);
+
+    DnsSettings dns;
+    for (const auto& server : settings.dns.servers) {
+        dns.servers.push_back(server.text());
+    }
+    MailFlowSettings flow_settings;
+    flow_settings.state_dir = settings.state_dir;
+    flow_settings.node = {settings.node.fqdn, settings.node.site};
+    flow_settings.first.domain = settings.node.domain;
+    for (const auto& address : settings.listen_addresses()) {
+        flow_settings.first.smtp.push_back({address, settings.listen.smtp});
+    }
+    flow_settings.allow_destinations = settings.deliver.allow_destinations;
+    flow_settings.own_addresses = interface_addresses();
+    std::vector<Lane*> lane_list;
+    for (auto& lane : lanes) {
+        lane_list.push_back(&lane->lane());
+    }
+    const auto resolver_for = [dns](Lane& lane) -> Result<MailFlowWorld::LaneResolver> {
+        auto resolver = make_resolver(lane, dns);
+        if (!resolver) {
+            return resolver.error();
+        }
+        auto* const raw = resolver->get();
+        return MailFlowWorld::LaneResolver{std::move(*resolver), [raw] {
+                                               raw->stop();
+                                           }};
+    };
+    auto opened = MailFlow::open(
+        std::move(flow_settings),
+        {clock,
+         network,
+         files,
+         "",
+         std::move(lane_list),
+         console->lane(),
+         *writer,
+         *keeper,
+         *reader,
+         *workers,
+         resolver_for,
+         log},
+        [this](const std::string& reason) {
+            asio::post(main_context, [this, reason] { store_failed(reason); });
+        });
+    if (!opened) {
+        return opened.error().text;
+    }
+    flow = std::move(*opened);
+    return {};
+}
+
+void Daemon::Members::start_threads() {
+    for (std::size_t i = 0; i < lanes.size(); ++i) {
+        lanes[i]->start(("lane-" + std::to_string(i)).c_str());
+    }
+    console->start("console");
+    auto& lane = console->lane();
+    lane.post([this, &lane] { lane.spawn("flush log", flush_log(this)); });
+}
+
+Task<void> Daemon::Members::flush_log(Members* self) {
+    auto& lane = self->console->lane();
+    while (!lane.is_stopping()) {
+        self->sink->flush();
+        const auto later = lane.clock().monotonic() + kFlushInterval;
+        co_await lane.sleep_until(later);
+    }
+}
+
+// Runs the flow's start on the console lane and waits for its end.
+std::string Daemon::Members::start_flow() {
+    std::promise<std::string> done;
+    auto words = done.get_future();
+    auto& lane = console->lane();
+    const auto begin = [](Members* self, std::promise<std::string>* answer) -> Task<void> {
+        const auto problems = co_await self->flow->start();
+        std::string text;
+        if (!problems) {
+            text = "the configuration could not be loaded: " + problems.error().message();
+        } else {
+            for (const auto& problem : *problems) {
+                text += (text.empty() ? "" : "\n") + problem;
+            }
+        }
+        if (text.empty()) {
+            self->api = std::make_unique<AdminApi>(AdminApi::Parts{
+                self->console->lane(),
+                self->flow->queue_lane(),
+                self->flow->organization(),
+                self->flow->queue(),
+                self->flow->tracking(),
+                *self});
+            self->admin = std::make_unique<UnixHttpServer>(self->console->lane(), *self->api);
+            const auto socket = self->settings.admin_socket();
+            const auto folder = socket.substr(0, socket.rfind('/'));
+            (void)self->files.make_directory(folder);
+            if (const auto opened = self->admin->listen(socket); !opened) {
+                text = "cannot open the admin socket " + socket + ": " + opened.error().message();
+            }
+        }
+        answer->set_value(text);
+    };
+    lane.post([&lane, this, &done, &begin] { lane.spawn("start", begin(this, &done)); });
+    return words.get();
+}
+
+void Daemon::Members::stop_everything() {
+    std::promise<void> done;
+    auto& lane = console->lane();
+    const auto end = [](Members* self, std::promise<void>* answer) -> Task<void> {
+        if (self->admin) {
+            self->admin->stop();
+        }
+        co_await self->flow->stop(kStopLimit);
+        answer->set_value();
+    };
+    lane.post([&lane, this, &done, &end] { lane.spawn("stop", end(this, &done)); });
+    done.get_future().wait();
+    for (auto* thread : {console.get()}) {
+        thread->lane().post([thread] { thread->lane().stop(); });
+        thread->join();
+    }
+    for (auto& thread : lanes) {
+        thread->lane().post([&thread] { thread->lane().stop(); });
+        thread->join();
+    }
+    admin.reset();
+    api.reset();
+    flow.reset();
+}
+
+void Daemon::Members::store_failed(const std::string& reason) {
+    log.error("the store failed; stopping", {{"reason", reason}});
+    failed = true;
+    failure = reason;
+    main_context.stop();
+}
+
+void Daemon::Members::wait_for_signals() {
+    signals->async_wait([this](const ErrorCode& error, int number) {
+        if (!error) {
+            on_signal(number);
+        }
+    });
+}
+
+void Daemon::Members::on_signal(int number) {
+    if (number == SIGHUP) {
+        reload();
+        wait_for_signals();
+        return;
+    }
+    log.info("stopping", {{"signal", number == SIGTERM ? "TERM" : "INT"}});
+    main_context.stop();
+}
+
+// The bootstrap file is checked; what can change without a restart is the log file's name on disk.
+// An invalid file changes nothing.
+void Daemon::Members::reload() {
+    sink->reopen();
+    const auto read = load_bootstrap(files, config_file);
+    if (!read.ok()) {
+        for (const auto& error : read.errors) {
+            log.error("the bootstrap file is wrong; the old settings stay", {{"reason", error}});
+        }
+        return;
+    }
+    log.info(
+        "reloaded",
+        {{"note", "log reopened; other bootstrap settings take effect at the next start"}});
+}
+
+Task<ServerStatus> Daemon::Members::status() {
+    struct Gathered {
+        std::vector<ListenerState> listeners;
+        QueueStatistics queue;
+        QueueDatabaseStats store;
+        std::optional<QueueTotals> totals;
+    };
+
+    const auto gather = [](MailFlow* from) -> Task<Gathered> {
+        Gathered result{from->listeners(), from->queue_statistics(), from->store_statistics(), {}};
+        const auto totals = co_await from->queue_totals();
+        if (totals) {
+            result.totals = *totals;
+        }
+        co_return result;
+    };
+    auto* const from = flow.get();
+    const auto gather_there = [&gather, from] {
+        return gather(from);
+    };
+    const auto gathered = co_await call_on(console->lane(), flow->queue_lane(), gather_there);
+    ServerStatus result;
+    result.node = settings.node.fqdn;
+    result.durability = to_text(settings.durability.level);
+    result.uptime_seconds = static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::seconds>(clock.monotonic() - started).count());
+    result.active_recipients = gathered.queue.rows;
+    if (gathered.totals) {
+        result.messages = gathered.totals->messages;
+        result.deferred_recipients = gathered.totals->deferred_recipients;
+        result.held_messages = gathered.totals->held_messages;
+    }
+    if (const auto organization = flow->organization().organization()) {
+        result.configuration_version = organization->version();
+    }
+    for (const auto& listener : gathered.listeners) {
+        for (const auto& connector : listener.connectors) {
+            result.listeners.push_back(
+                {connector,
+                 listener.is_open() ? listener.local.text() : listener.binding.text(),
+                 listener.is_open(),
+                 listener.is_open() ? "" : listener.error.message()});
+        }
+        if (!listener.is_open()) {
+            result.problems.push_back(
+                "cannot listen on " + listener.binding.text() + ": " + listener.error.message());
+        }
+    }
+    if (!gathered.store.failure.empty()) {
+        result.problems.push_back("the queue store takes nothing more: " + gathered.store.failure);
+    }
+    if (const auto broken = flow->organization_failure(); !broken.empty()) {
+        result.problems.push_back("the organization store takes no change: " + broken);
+    }
+    if (flow->organization().list("send-connector").empty()) {
+        result.warnings.emplace_back(
+            "no send connector: mail to other domains waits. smtpctl send-connector create "
+            "Internet --usage internet "
+            "--address-space '*'");
+    }
+    co_return result;
+}
+
+int Daemon::run() {
+    auto& self = *members_;
+    raise_descriptor_limit();
+    ::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c): cannot fail for a valid signal
+    const auto refuse = [&self](const std::string& words, int status) {
+        self.log.error("cannot start", {{"reason", words}});
+        std::cerr << "mailflowd: " << words << "\n";
+        return status;
+    };
+    if (const auto words = self.prepare(); !words.empty()) {
+        return refuse(words, self.lock || self.sink ? 1 : 2);
+    }
+    if (const auto words = self.open_flow(); !words.empty()) {
+        return refuse(words, 1);
+    }
+    self.signals = std::make_unique<asio::signal_set>(self.main_context, SIGTERM, SIGINT, SIGHUP);
+    self.wait_for_signals();
+    self.start_threads();
+    const auto words = self.start_flow();
+    if (words.empty()) {
+        self.log.info(
+            "ready",
+            {{"version", MAILFLOW_VERSION},
+             {"node", self.settings.node.fqdn},
+             {"durability", to_text(self.settings.durability.level)},
+             {"state-dir", self.settings.state_dir}});
+        std::cout << "ready" << std::endl;
+        self.main_context.run();
+    }
+    // A second TERM or INT ends the process at once.
+    self.signals.reset();
+    self.stop_everything();
+    self.sink->flush();
+    if (!words.empty()) {
+        return refuse(words, 1);
+    }
+    return self.failed ? refuse(self.failure, 1) : 0;
+}
+
+}  // namespace mailflow

@@ -1,0 +1,259 @@
+#include "server/daemon/mail_flow.hpp"
+
+#include "transport/net/call_on.hpp"
+
+#include <algorithm>
+
+namespace mailflow {
+
+namespace {
+
+constexpr auto kStopCheck = std::chrono::milliseconds(20);
+
+}  // namespace
+
+struct MailFlow::LaneParts {
+    Lane* lane = nullptr;
+    std::unique_ptr<SqliteDirectory> directory;
+    std::unique_ptr<QueueIdSource> ids;
+    MailFlowWorld::LaneResolver resolver;
+    std::unique_ptr<LocalDeliveryAgent> mailbox;
+    std::unique_ptr<SmtpDeliveryAgent> smtp;
+    std::unique_ptr<ReceiveLane> receive;
+};
+
+MailFlow::MailFlow(MailFlowSettings settings, MailFlowWorld world)
+    : settings_(std::move(settings))
+    , world_(std::move(world)) {}
+
+MailFlow::~MailFlow() = default;
+
+OpenResult<std::unique_ptr<MailFlow>> MailFlow::open(
+    MailFlowSettings settings, MailFlowWorld world, OnFailed on_failed) {
+    std::unique_ptr<MailFlow> flow(new MailFlow(std::move(settings), std::move(world)));
+    const auto& state = flow->settings_.state_dir;
+    auto& with = flow->world_;
+
+    QueueDatabaseSettings queue;
+    queue.path = state + "/queue.db";
+    queue.spool = state + "/spool";
+    queue.vfs = with.vfs;
+    queue.mutants = flow->settings_.store_mutants;
+    auto queue_database = QueueDatabase::open(
+        queue,
+        {flow->queue_lane(),
+         with.store_writer,
+         with.store_reader,
+         with.worker,
+         with.files,
+         with.log},
+        std::move(on_failed));
+    if (!queue_database) {
+        return queue_database.error();
+    }
+    flow->queue_database_ = std::move(*queue_database);
+
+    auto organization = OrganizationDatabase::open(
+        {state + "/organization.db", with.vfs}, {with.store_keeper, with.store_reader, with.clock});
+    if (!organization) {
+        return organization.error();
+    }
+    flow->organization_database_ = std::move(*organization);
+
+    flow->tracking_ = std::make_unique<SqliteTrackingLog>(
+        TrackingLogSettings{state + "/tracking", with.vfs},
+        SqliteTrackingLog::Parts{
+            flow->queue_lane(), with.store_keeper, with.store_reader, with.files, with.log});
+    if (const auto opened = flow->tracking_->open(); !opened) {
+        return StoreFailure{
+            opened.error(),
+            "could not open the tracking folder " + state +
+                "/tracking: " + opened.error().message()};
+    }
+    flow->build_lanes();
+    if (const auto built = flow->build_resolvers(); !built) {
+        return StoreFailure{
+            built.error(), "could not set up the DNS resolver: " + built.error().message()};
+    }
+    return flow;
+}
+
+void MailFlow::build_lanes() {
+    service_ = std::make_unique<OrganizationService>(OrganizationService::Parts{
+        organization_database_->objects(),
+        organization_database_->recipients(),
+        settings_.node,
+        [this](OrganizationPtr organization) {
+            publish(std::move(organization));
+        }});
+    for (auto* lane : world_.lanes) {
+        auto parts = std::make_unique<LaneParts>();
+        parts->lane = lane;
+        parts->directory = organization_database_->make_directory(lane->executor());
+        parts->ids = std::make_unique<QueueIdSource>(world_.clock, lane->number());
+        lanes_.push_back(std::move(parts));
+    }
+}
+
+Result<> MailFlow::build_resolvers() {
+    for (auto& parts : lanes_) {
+        auto resolver = world_.make_resolver(*parts->lane);
+        if (!resolver) {
+            return resolver.error();
+        }
+        parts->resolver = std::move(*resolver);
+    }
+    return {};
+}
+
+// On the console lane. Everything that lives on a lane is told there, in the order of the changes.
+void MailFlow::publish(OrganizationPtr organization) {
+    tracking_->set_retention_days(organization->transport().tracking_retention_days);
+    queue_lane().post([this, organization = std::move(organization)] {
+        if (manager_) {
+            manager_->set_organization(organization);
+            receive_->apply(organization);
+        }
+    });
+}
+
+Task<Result<std::vector<std::string>>> MailFlow::start() {
+    auto problems = co_await service_->open(settings_.first);
+    if (!problems) {
+        co_return problems.error();
+    }
+    std::vector<std::string> texts;
+    for (const auto& problem : *problems) {
+        texts.push_back(problem.text());
+    }
+    if (!texts.empty()) {
+        co_return texts;
+    }
+    const auto begin = [this] {
+        return start_flow();
+    };
+    co_await call_on(world_.console, queue_lane(), begin);
+    co_return texts;
+}
+
+// On the queue lane.
+Task<bool> MailFlow::start_flow() {
+    const auto organization = service_->organization();
+    std::vector<DeliveryLane> delivery;
+    std::vector<ReceiveLane*> receive;
+    SmtpDeliveryAgent::Settings smtp_settings;
+    smtp_settings.rules.own_addresses = settings_.own_addresses;
+    smtp_settings.rules.allowed = settings_.allow_destinations;
+    for (auto& parts : lanes_) {
+        parts->mailbox = std::make_unique<LocalDeliveryAgent>(
+            LocalDeliveryAgent::Parts{
+                world_.files, queue_database_->bodies(), world_.worker, world_.clock},
+            LocalDeliverySettings{settings_.state_dir + "/mail", settings_.node.fqdn});
+        parts->smtp = std::make_unique<SmtpDeliveryAgent>(
+            SmtpDeliveryAgent::Parts{
+                *parts->lane, world_.network, *parts->resolver.resolver, queue_database_->bodies()},
+            smtp_settings);
+        delivery.push_back({parts->lane, parts->mailbox.get(), parts->smtp.get()});
+        auto* const queue_lane_of_flow = &queue_lane();
+        parts->receive = std::make_unique<ReceiveLane>(ReceiveServices{
+            *parts->lane,
+            queue_database_->queue(),
+            queue_database_->bodies(),
+            *parts->directory,
+            *tracking_,
+            *parts->ids,
+            [this, queue_lane_of_flow, own = parts->lane](QueuedMessagePtr message) {
+                if (own == queue_lane_of_flow) {
+                    manager_->announce(std::move(message));
+                } else {
+                    queue_lane_of_flow->post(
+                        [this, message = std::move(message)] { manager_->announce(message); });
+                }
+            },
+            world_.log});
+        receive.push_back(parts->receive.get());
+    }
+    manager_ = std::make_unique<QueueManager>(QueueManager::Parts{
+        queue_lane(),
+        queue_database_->queue(),
+        queue_database_->bodies(),
+        *tracking_,
+        *lanes_.front()->directory,
+        *lanes_.front()->ids,
+        organization,
+        std::move(delivery),
+        settings_.queue_limits,
+#ifdef MAILFLOW_MUTANTS
+        settings_.lost_announce
+#endif
+    });
+    queue_admin_ = std::make_unique<QueueAdmin>(
+        *manager_, queue_database_->queue(), queue_database_->bodies());
+    receive_ = std::make_unique<ReceiveServer>(world_.network, std::move(receive));
+    manager_->start();
+    receive_->apply(organization);
+    co_return true;
+}
+
+Task<void> MailFlow::stop(Duration limit) {
+    const auto until = world_.clock.monotonic() + limit;
+    const auto end_receiving = [this, until] {
+        return stop_receiving(until);
+    };
+    co_await call_on(world_.console, queue_lane(), end_receiving);
+    const auto end_queue = [this, limit] {
+        return stop_queue(limit);
+    };
+    co_await call_on(world_.console, queue_lane(), end_queue);
+    co_await close_stores();
+}
+
+Task<bool> MailFlow::stop_receiving(MonotonicTime until) {
+    if (!receive_) {
+        co_return true;
+    }
+    receive_->stop();
+    while (receive_->live() > 0 && world_.clock.monotonic() < until) {
+        const auto later = world_.clock.monotonic() + kStopCheck;
+        co_await queue_lane().sleep_until(later);
+    }
+    if (receive_->live() > 0) {
+        receive_->abort();
+    }
+    while (receive_->live() > 0) {
+        const auto later = world_.clock.monotonic() + kStopCheck;
+        co_await queue_lane().sleep_until(later);
+    }
+    co_return true;
+}
+
+Task<bool> MailFlow::stop_queue(Duration limit) {
+    if (manager_) {
+        co_await manager_->stop(limit);
+    }
+    for (auto& parts : lanes_) {
+        parts->lane->post([&parts = *parts] {
+            if (parts.smtp) {
+                parts.smtp->close_idle();
+            }
+            parts.resolver.stop();
+        });
+    }
+    co_return true;
+}
+
+Task<void> MailFlow::close_stores() {
+    const auto close = [this] {
+        return close_queue_stores();
+    };
+    co_await call_on(world_.console, queue_lane(), close);
+    co_await organization_database_->close();
+}
+
+Task<bool> MailFlow::close_queue_stores() {
+    co_await tracking_->close();
+    co_await queue_database_->close();
+    co_return true;
+}
+
+}  // namespace mailflow

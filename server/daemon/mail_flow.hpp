@@ -1,0 +1,131 @@
+// The whole mail flow, put together: stores, organization, resolvers, agents, queue and receive
+// side, over the seams it is given. The daemon builds it over the system, flow tests over loopback,
+// the simulation over a virtual world: there is one composition, so what is simulated is what runs.
+// Built and destroyed on the main thread while no lane runs anything of it; `start` and `stop` are
+// coroutines of the console lane.
+#pragma once
+
+#include "config/organization_service.hpp"
+#include "server/admin/status_resource.hpp"
+#include "server/receive/listener.hpp"
+#include "storage/organization_database.hpp"
+#include "storage/queue_database.hpp"
+#include "storage/tracking_log.hpp"
+#include "transport/deliver/local_delivery_agent.hpp"
+#include "transport/deliver/smtp_delivery_agent.hpp"
+#include "transport/queue/queue_admin.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace mailflow {
+
+// The seams. All outlive the flow.
+struct MailFlowWorld {
+    const Clock& clock;
+    Network& network;
+    Files& files;
+    std::string vfs;           // SQLite VFS; empty: the system's
+    std::vector<Lane*> lanes;  // never empty; the first is the queue lane
+    Lane& console;             // may be one of the lanes
+    TaskRunner& store_writer;
+    TaskRunner& store_keeper;
+    TaskRunner& store_reader;
+    TaskRunner& worker;
+
+    // A resolver for a lane; its `stop` is called when the flow stops.
+    struct LaneResolver {
+        std::unique_ptr<Resolver> resolver;
+        std::function<void()> stop;
+    };
+
+    std::function<Result<LaneResolver>(Lane&)> make_resolver;
+    Log log;
+};
+
+struct MailFlowSettings {
+    std::string state_dir;
+    NodeSettings node;
+    FirstStart first;
+    std::vector<IpRange> allow_destinations;
+    std::vector<IpAddress> own_addresses;
+    QueueLimits queue_limits{};
+    StoreMutants store_mutants;  // obeyed only where MAILFLOW_MUTANTS is defined
+    bool lost_announce = false;  // likewise
+};
+
+class MailFlow {
+  public:
+    // Called once, on the queue lane, when the store takes nothing more.
+    using OnFailed = std::function<void(const std::string& reason)>;
+
+    // Blocks: opens the databases. The failure says which file and why.
+    [[nodiscard]] static OpenResult<std::unique_ptr<MailFlow>> open(
+        MailFlowSettings settings, MailFlowWorld world, OnFailed on_failed);
+
+    // After `stop` has returned and the lanes have no task left.
+    ~MailFlow();
+    MailFlow(const MailFlow&) = delete;
+    MailFlow& operator=(const MailFlow&) = delete;
+
+    // Loads the organization (making the first objects of an empty store), opens the bindings, lets
+    // mail in and out. The problems of a stored organization that does not fit together are
+    // returned in words; nothing runs then.
+    Task<Result<std::vector<std::string>>> start();
+    // Accepts no more, lets sessions and attempts end for at most `limit`, writes what is to be
+    // written, closes the stores.
+    Task<void> stop(Duration limit);
+
+    [[nodiscard]] OrganizationService& organization() noexcept { return *service_; }
+
+    [[nodiscard]] QueueAdmin& queue() noexcept { return *queue_admin_; }
+
+    [[nodiscard]] TrackingSink& tracking() noexcept { return *tracking_; }
+
+    [[nodiscard]] Lane& queue_lane() noexcept { return *world_.lanes.front(); }
+
+    // On the queue lane.
+    [[nodiscard]] std::vector<ListenerState> listeners() const { return receive_->listeners(); }
+
+    [[nodiscard]] QueueStatistics queue_statistics() const noexcept {
+        return manager_->statistics();
+    }
+
+    [[nodiscard]] QueueDatabaseStats store_statistics() const { return queue_database_->stats(); }
+
+    Task<Result<QueueTotals>> queue_totals() { return queue_admin_->totals(); }
+
+    [[nodiscard]] std::string organization_failure() const {
+        return organization_database_->failure();
+    }
+
+  private:
+    // What one lane has of its own.
+    struct LaneParts;
+
+    MailFlow(MailFlowSettings settings, MailFlowWorld world);
+
+    void build_lanes();
+    Result<> build_resolvers();
+    void publish(OrganizationPtr organization);
+    Task<bool> start_flow();
+    Task<bool> stop_receiving(MonotonicTime until);
+    Task<bool> stop_queue(Duration limit);
+    Task<void> close_stores();
+    Task<bool> close_queue_stores();
+
+    MailFlowSettings settings_;
+    MailFlowWorld world_;
+    std::unique_ptr<QueueDatabase> queue_database_;
+    std::unique_ptr<OrganizationDatabase> organization_database_;
+    std::unique_ptr<SqliteTrackingLog> tracking_;
+    std::unique_ptr<OrganizationService> service_;
+    std::vector<std::unique_ptr<LaneParts>> lanes_;
+    std::unique_ptr<QueueManager> manager_;
+    std::unique_ptr<QueueAdmin> queue_admin_;
+    std::unique_ptr<ReceiveServer> receive_;
+};
+
+}  // namespace mailflow

@@ -1,0 +1,36 @@
+#include "server/daemon/log_sinks.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace mailflow;
+
+namespace {
+
+constexpr UtcTime kTime = UtcTime(std::chrono::milliseconds(1'795'423'216'123));
+
+}  // namespace
+
+TEST_CASE(
+    "A text line is time, level, event and key=value, quoted where it must be", "[daemon][log]") {
+    const auto line = log_line(
+        LogFormat::text,
+        kTime,
+        LogLevel::info,
+        "message accepted",
+        {{"size", 4096}, {"from", "a@contoso.com"}, {"subject", "two \"words\"\n"}, {"empty", ""}});
+
+    CHECK(
+        line ==
+        "2026-11-23T08:40:16.123Z info message accepted size=4096 from=a@contoso.com "
+        "subject=\"two \\\"words\\\"\\x0a\" empty=\"\"");
+}
+
+TEST_CASE("A JSON line escapes what came from the network", "[daemon][log]") {
+    const auto line =
+        log_line(LogFormat::json, kTime, LogLevel::warning, "x", {{"n", 1}, {"t", "a\"b\n"}});
+
+    CHECK(
+        line ==
+        "{\"time\":\"2026-11-23T08:40:16.123Z\",\"level\":\"warning\",\"event\":\"x\",\"n\":1,"
+        "\"t\":\"a\\\"b\\u000a\"}");
+}
