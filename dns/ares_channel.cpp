@@ -76,6 +76,7 @@ ares_channel open_channel(
 struct AresChannel::Received {
     int status = ARES_SUCCESS;
     std::string packet;
+    std::string overheard;  // `SERVFAIL from 192.0.2.1:53`: the last server that failed by a code
 };
 
 // What c-ares knows a query by. Its waiter may be gone (time-out) while c-ares still tries.
@@ -84,6 +85,7 @@ struct AresChannel::Query {
     std::uint16_t id;
     OneShot<Received>* waiter;
     MonotonicTime deadline;
+    std::string overheard;
 };
 
 // A socket of c-ares. It is watched by a task that owns this; c-ares closes the socket.
@@ -105,12 +107,29 @@ struct AresChannel::Keeper {
 AresChannel::AresChannel(Lane& lane, Settings settings)
     : lane_(lane)
     , settings_(std::move(settings))
-    , ares_(open_channel(settings_, &on_socket_state, this)) {}
+    , ares_(open_channel(settings_, &on_socket_state, this)) {
+    use_own_sockets(ares_, *this);
+}
 
 AresChannel::~AresChannel() {
     stopped_ = true;
     if (keeper_ != nullptr) keeper_->channel = nullptr;
     ares_destroy(ares_);
+}
+
+// c-ares takes SERVFAIL, REFUSED and NOTIMP as a reason to ask the next server and keeps them to
+// itself.
+void AresChannel::on_datagram(std::string_view packet, const Endpoint& from) noexcept {
+    if (packet.size() < 4) return;
+    const auto octet = [packet](std::size_t at) {
+        return static_cast<unsigned>(static_cast<unsigned char>(packet[at]));
+    };
+    const auto found = queries_.find(static_cast<std::uint16_t>((octet(0) << 8) | octet(1)));
+    const auto code = static_cast<ResponseCode>(octet(3) & 0xf);
+    if (found == queries_.end() || code == ResponseCode::no_error ||
+        code == ResponseCode::no_such_name)
+        return;
+    found->second->overheard = name_of(code) + " from " + from.text();
 }
 
 std::uint16_t AresChannel::unused_id() {
@@ -136,7 +155,7 @@ Task<ChannelReply> AresChannel::ask(Question question) {
         }
         const auto received = co_await exchange(*query);
         if (received.status != ARES_SUCCESS) {
-            reply.failure = failure_of(received.status);
+            reply.failure = failure_of(received);
             co_return reply;
         }
         auto answer = decode_answer(received.packet, *query);
@@ -162,7 +181,7 @@ Task<AresChannel::Received> AresChannel::exchange(std::string query) {
     const auto id = static_cast<std::uint16_t>(
         (static_cast<unsigned char>(query[0]) << 8) | static_cast<unsigned char>(query[1]));
     auto entry = std::make_unique<Query>(
-        Query{this, id, &done, lane_.clock().monotonic() + settings_.query_timeout});
+        Query{this, id, &done, lane_.clock().monotonic() + settings_.query_timeout, {}});
     auto* const argument = entry.get();
     queries_.emplace(id, std::move(entry));
     start_keeping_time();
@@ -180,7 +199,7 @@ void AresChannel::on_answer(
     void* query, int status, int /*timeouts*/, unsigned char* octets, int length) {
     auto* const self = static_cast<Query*>(query);
     if (self->waiter != nullptr) {
-        Received received{status, {}};
+        Received received{status, {}, std::move(self->overheard)};
         if (status == ARES_SUCCESS) {
             received.packet.assign(
                 reinterpret_cast<const char*>(octets), static_cast<std::size_t>(length));
@@ -260,7 +279,8 @@ void AresChannel::check_time() {
     const auto now = lane_.clock().monotonic();
     for (auto& [id, query] : queries_) {
         if (query->waiter == nullptr || query->deadline > now) continue;
-        std::exchange(query->waiter, nullptr)->complete(Received{kQueryTimedOut, {}});
+        std::exchange(query->waiter, nullptr)
+            ->complete(Received{kQueryTimedOut, {}, query->overheard});
     }
     ares_process_fd(ares_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 }
@@ -270,18 +290,16 @@ void AresChannel::stop() {
     ares_cancel(ares_);
 }
 
-std::string AresChannel::failure_of(int status) const {
+std::string AresChannel::failure_of(const Received& received) const {
+    if (received.status == ARES_ECANCELLED || received.status == ARES_EDESTRUCTION)
+        return "the resolver is stopped";
+    if (!received.overheard.empty()) return received.overheard;
     std::string text;
-    switch (status) {
-        case ARES_ESERVFAIL: text = "SERVFAIL"; break;
-        case ARES_EREFUSED: text = "REFUSED"; break;
-        case ARES_ENOTIMP: text = "NOTIMP"; break;
+    switch (received.status) {
         case ARES_ECONNREFUSED: text = "connection refused"; break;
         case ARES_ETIMEOUT:
         case kQueryTimedOut: text = "no answer"; break;
-        case ARES_ECANCELLED:
-        case ARES_EDESTRUCTION: return "the resolver is stopped";
-        default: text = ares_strerror(status);
+        default: text = ares_strerror(received.status);
     }
     text += " from ";
     for (const auto& server : settings_.servers) {

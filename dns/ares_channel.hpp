@@ -3,6 +3,7 @@
 // it. c-ares' call-backs only store what they are told and wake who waits.
 #pragma once
 
+#include "dns/ares_sockets.hpp"
 #include "dns/channel.hpp"
 #include "dns/limits.hpp"
 #include "transport/net/lane.hpp"
@@ -11,13 +12,14 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 struct ares_channeldata;
 
 namespace mailflow::dns {
 
-class AresChannel final : public Channel {
+class AresChannel final : public Channel, private DatagramListener {
   public:
     struct Settings {
         std::vector<Endpoint> servers;  // asked in this order
@@ -48,12 +50,13 @@ class AresChannel final : public Channel {
     static Task<void> watch(std::unique_ptr<Watch> watch);
     static Task<void> keep_time(std::unique_ptr<Keeper> keeper);
 
+    void on_datagram(std::string_view packet, const Endpoint& from) noexcept override;
     std::uint16_t unused_id();
     Task<Received> exchange(std::string query);
     void start_keeping_time();
     [[nodiscard]] MonotonicTime next_check() const;
     void check_time();
-    [[nodiscard]] std::string failure_of(int status) const;
+    [[nodiscard]] std::string failure_of(const Received& received) const;
 
     Lane& lane_;
     Settings settings_;

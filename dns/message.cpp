@@ -33,7 +33,8 @@ bool put_name(std::string& out, std::string_view name) {
     if (name.ends_with('.')) name.remove_suffix(1);
     const auto start = out.size();
     for (const auto label : ascii::split(name, '.')) {
-        if (label.empty() || label.size() > kMaxLabelOctets) return false;
+        if (label.empty() || label.size() > kMaxLabelOctets || label.find('\0') != label.npos)
+            return false;
         out.push_back(static_cast<char>(label.size()));
         out.append(label);
     }

@@ -184,7 +184,8 @@ std::optional<std::string> LineSocket::read_line(std::size_t limit) {
         if (end != std::string::npos) {
             auto line = input_.substr(start_, end - start_);
             start_ = end + 1;
-            if (line.ends_with('\r')) line.pop_back();
+            bare_ = !line.ends_with('\r');
+            if (!bare_) line.pop_back();
             return line;
         }
         searched = input_.size() - start_;

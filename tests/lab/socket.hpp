@@ -98,6 +98,10 @@ class LineSocket {
 
     // Without its CRLF (or bare LF). Nothing at the end of the stream or beyond `limit` octets.
     [[nodiscard]] std::optional<std::string> read_line(std::size_t limit);
+
+    // The line returned last ended with a bare LF.
+    [[nodiscard]] bool last_line_was_bare() const noexcept { return bare_; }
+
     // False when not all could be written.
     bool write(std::string_view bytes);
     // Something has arrived that no read_line has returned yet.
@@ -113,6 +117,7 @@ class LineSocket {
     const Interrupt* interrupt_;
     std::string input_;
     std::size_t start_ = 0;
+    bool bare_ = false;
 };
 
 // The next connection and its peer; nothing when interrupted.
