@@ -17,7 +17,9 @@
 namespace mailflow {
 
 struct LocalDeliverySettings {
-    std::string root;  // the mailboxes' folder: <root>/<mailbox>/{tmp,new,cur}
+    // The mailboxes' folder: <root>/<mailbox>/{tmp,new,cur}. Made on demand; its parent is there,
+    // and on stable storage, before.
+    std::string root;
     std::string host;  // the node's FQDN, part of file names; the same from start to start
 };
 
