@@ -1,0 +1,321 @@
+#include "transport/deliver/smtp_delivery_agent.hpp"
+
+#include "transport/base/ascii.hpp"
+#include "transport/base/error.hpp"
+#include "transport/smtp/limits.hpp"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+namespace mailflow {
+
+namespace {
+
+// Recipients of one transaction: what every server takes (RFC 5321 §4.5.3.1.8).
+constexpr std::size_t kMaxRecipientsPerTransaction = smtp::kMinRecipients;
+
+DeliveryStage stage_of(smtp::ClientStage stage) noexcept {
+    switch (stage) {
+        case smtp::ClientStage::greeting: return DeliveryStage::greeting;
+        case smtp::ClientStage::hello: return DeliveryStage::ehlo;
+        case smtp::ClientStage::mail: return DeliveryStage::mail;
+        case smtp::ClientStage::rcpt: return DeliveryStage::rcpt;
+        case smtp::ClientStage::data:
+        case smtp::ClientStage::body: return DeliveryStage::data;
+        case smtp::ClientStage::end_of_data: break;
+    }
+    return DeliveryStage::final_dot;
+}
+
+RemoteReply remote_reply(const smtp::PeerReply& reply, bool means_too_many_recipients = false) {
+    return {
+        static_cast<std::uint16_t>(reply.code),
+        reply.status,
+        reply.one_line(),
+        means_too_many_recipients};
+}
+
+Judgement judge(const OpenFailure& failure, const RemoteHost& host) {
+    return failure.reply ? judge_reply(failure.stage, remote_reply(*failure.reply), host)
+                         : judge_error(failure.stage, failure.error, host);
+}
+
+Judgement judge(
+    const smtp::RecipientOutcome& outcome,
+    const TransactionResult& result,
+    const RemoteHost& host) {
+    if (outcome.reply) {
+        return judge_reply(
+            stage_of(outcome.stage),
+            remote_reply(*outcome.reply, outcome.means_too_many_recipients),
+            host);
+    }
+    if (result.body_error) {
+        return judge_own(
+            result.body_error == Error::corrupt ? OwnFailure::body_corrupt
+                                                : OwnFailure::body_unavailable,
+            result.body_error.message());
+    }
+    const bool after_dot = outcome.stage == smtp::ClientStage::end_of_data;
+    return judge_error(
+        after_dot ? DeliveryStage::connection_lost_after_dot : stage_of(outcome.stage),
+        result.error,
+        host);
+}
+
+Judgement judge(smtp::Unfit unfit, const RemoteHost& host) {
+    auto judgement = judge_own(
+        unfit == smtp::Unfit::too_large ? OwnFailure::too_large_for_host
+                                        : OwnFailure::needs_smtputf8);
+    judgement.status.remote_mta = host.name;
+    judgement.status.remote_address = host.address;
+    return judgement;
+}
+
+// Spawned: owns the session until the peer has closed.
+Task<void> quit(std::unique_ptr<SmtpClientSession> session) {
+    co_await session->quit();
+}
+
+}  // namespace
+
+// One job while it is worked on: which recipients are still open, and what each host said about
+// them.
+struct SmtpDeliveryAgent::Attempt {
+    explicit Attempt(DeliveryJob j)
+        : job(std::move(j))
+        , states(job.recipients.size()) {}
+
+    struct State {
+        std::vector<Judgement> hosts;  // that ended in try_next_host
+        std::optional<Judgement> settled;
+    };
+
+    // Positions in `job.recipients`.
+    [[nodiscard]] std::vector<std::size_t> open() const {
+        std::vector<std::size_t> positions;
+        for (std::size_t i = 0; i < states.size(); ++i) {
+            if (!states[i].settled) positions.push_back(i);
+        }
+        return positions;
+    }
+
+    void settle(std::size_t position, Judgement judgement) {
+        auto& state = states[position];
+        if (judgement.verdict == DeliveryVerdict::try_next_host) {
+            state.hosts.push_back(std::move(judgement));
+        } else {
+            state.settled = std::move(judgement);
+        }
+    }
+
+    void settle(std::span<const std::size_t> positions, const Judgement& judgement) {
+        for (const auto position : positions)
+            settle(position, judgement);
+    }
+
+    [[nodiscard]] const EmailAddress& address(std::size_t position) const {
+        return job.message->recipients.at(job.recipients[position]).address;
+    }
+
+    [[nodiscard]] smtp::MailTransaction transaction(std::span<const std::size_t> positions) const;
+    [[nodiscard]] DeliveryReport report();
+
+    DeliveryJob job;
+    const SendConnector* connector = nullptr;
+    TargetRules rules;
+    std::string ehlo_name;
+    std::vector<State> states;
+    bool reused = false;
+};
+
+smtp::MailTransaction SmtpDeliveryAgent::Attempt::transaction(
+    std::span<const std::size_t> positions) const {
+    const auto& message = *job.message;
+    smtp::MailTransaction transaction;
+    transaction.reverse_path = message.envelope.reverse_path;
+    transaction.size = message.content.size();
+    transaction.eight_bit = message.content.facts.eight_bit;
+    transaction.smtputf8_header = message.content.facts.smtputf8_header;
+    for (const auto position : positions)
+        transaction.recipients.push_back(address(position));
+    return transaction;
+}
+
+DeliveryReport SmtpDeliveryAgent::Attempt::report() {
+    DeliveryReport report;
+    report.reused_connection = reused;
+    for (std::size_t i = 0; i < states.size(); ++i) {
+        auto& state = states[i];
+        auto judgement = state.settled ? *std::move(state.settled) : judge_exhausted(state.hosts);
+        if (judgement.verdict == DeliveryVerdict::retry_hop) {
+            // The recipients without a report of their own wait with the hop.
+            report.hop_failure = std::move(judgement.status);
+        } else {
+            report.recipients.push_back({job.recipients[i], std::move(judgement.status)});
+        }
+    }
+    return report;
+}
+
+SmtpDeliveryAgent::SmtpDeliveryAgent(Parts parts, Settings settings)
+    : parts_(parts)
+    , settings_(std::move(settings))
+    , cache_(parts_.lane, settings_.cache) {}
+
+// ---- host by host
+
+Task<DeliveryReport> SmtpDeliveryAgent::deliver(DeliveryJob job) {
+    Attempt attempt(std::move(job));
+    const auto hosts = co_await find_hosts(attempt);
+    if (hosts.failure) {
+        const auto all = attempt.open();
+        attempt.settle(all, *hosts.failure);
+    }
+    // RFC 5321 §5.1: in order, until one takes it or none is left.
+    for (const auto& target : hosts.targets) {
+        if (attempt.open().empty()) break;
+        co_await try_host(attempt, target);
+    }
+    co_return attempt.report();
+}
+
+Task<MxTargets> SmtpDeliveryAgent::find_hosts(Attempt& attempt) {
+    const auto& organization = *attempt.job.organization;
+    attempt.connector = organization.find_send_connector(attempt.job.hop.connector);
+    if (attempt.connector == nullptr) {
+        co_return MxTargets{{}, judge_own(OwnFailure::connector_missing)};
+    }
+    const auto& node = organization.node().fqdn;
+    attempt.ehlo_name = attempt.connector->fqdn.empty() ? node : attempt.connector->fqdn;
+    attempt.rules = settings_.rules;
+    attempt.rules.port = attempt.connector->port;
+    attempt.rules.own_names.push_back(ascii::to_lower(node));
+    for (const auto& connector : organization.receive_connectors()) {
+        if (!connector.fqdn.empty()) {
+            attempt.rules.own_names.push_back(ascii::to_lower(connector.fqdn));
+        }
+    }
+    auto targets = co_await find_targets(
+        parts_.resolver, parts_.lane.random(), attempt.job.hop, *attempt.connector, attempt.rules);
+    co_return targets;
+}
+
+// Gives each open recipient its turn with this host, in transactions of bounded size, as far as
+// possible on one session.
+Task<void> SmtpDeliveryAgent::try_host(Attempt& attempt, const MailTarget& target) {
+    const ConnectionKey key{
+        target.host, target.endpoint, settings_.source, attempt.ehlo_name, attempt.connector->name};
+    const RemoteHost host{target.host, target.endpoint.text()};
+    auto waiting = attempt.open();
+    Opened opened;
+    bool may_reuse = true;
+    while (!waiting.empty()) {
+        if (!opened.session || !opened.session->is_usable()) {
+            end(std::move(opened.session));
+            opened = co_await open_session(key, host, may_reuse);
+        }
+        if (opened.failure) {
+            attempt.settle(waiting, *opened.failure);
+            co_return;
+        }
+        const auto count = std::min(waiting.size(), kMaxRecipientsPerTransaction);
+        const auto chunk_end = waiting.begin() + static_cast<std::ptrdiff_t>(count);
+        std::vector<std::size_t> chunk(waiting.begin(), chunk_end);
+        bool was_dead = opened.reused;
+        co_await hand_over(attempt, host, *opened.session, chunk, was_dead);
+        if (was_dead) {
+            // The session had ended while it rested: that says nothing about the host or the
+            // message.
+            may_reuse = false;
+            continue;
+        }
+        attempt.reused = attempt.reused || opened.reused;
+        opened.reused = false;
+        waiting.erase(waiting.begin(), chunk_end);
+    }
+    auto rest = cache_.put(key, std::move(opened.session));
+    end(std::move(rest));
+}
+
+Task<SmtpDeliveryAgent::Opened> SmtpDeliveryAgent::open_session(
+    const ConnectionKey& key, const RemoteHost& host, bool may_reuse) {
+    Opened opened;
+    if (may_reuse) {
+        opened.session = cache_.take(key);
+        opened.reused = opened.session != nullptr;
+        if (opened.reused) co_return opened;
+    }
+    const auto deadline = parts_.lane.clock().monotonic() + smtp::kConnectTimeout;
+    auto stream = co_await parts_.network.connect(parts_.lane, key.endpoint, key.source, deadline);
+    if (stream.has_error()) {
+        opened.failure = judge_error(DeliveryStage::connect, stream.error(), host);
+        co_return opened;
+    }
+    auto connection = std::make_unique<Connection>(parts_.lane, *std::move(stream));
+    auto session = std::make_unique<SmtpClientSession>(std::move(connection), key.ehlo_name);
+    const auto failure = co_await session->open();
+    if (failure) {
+        opened.failure = judge(*failure, host);
+        end(std::move(session));
+    } else {
+        opened.session = std::move(session);
+    }
+    co_return opened;
+}
+
+// One transaction. `was_dead` in: the session rested before; out: it had ended, and nobody was
+// judged.
+Task<void> SmtpDeliveryAgent::hand_over(
+    Attempt& attempt,
+    const RemoteHost& host,
+    SmtpClientSession& session,
+    std::vector<std::size_t>& some,
+    bool& was_dead) {
+    const bool rested = std::exchange(was_dead, false);
+    // RFC 6531 §3.2: a recipient that needs SMTPUTF8 does not hold up those that do not.
+    const auto utf8 = std::stable_partition(some.begin(), some.end(), [&](std::size_t position) {
+        return session.extensions().smtputf8 || !attempt.address(position).needs_smtputf8();
+    });
+    attempt.settle(std::span(utf8, some.end()), judge(smtp::Unfit::needs_utf8, host));
+    some.erase(utf8, some.end());
+    if (some.empty()) co_return;
+
+    const auto transaction = attempt.transaction(some);
+    if (const auto unfit = smtp::find_unfit(session.extensions(), transaction)) {
+        attempt.settle(some, judge(*unfit, host));
+        co_return;
+    }
+    const auto& message = *attempt.job.message;
+    const auto body = co_await open_body(message);
+    if (body.has_error()) {
+        attempt.settle(some, judge_own(OwnFailure::body_unavailable, body.error().message()));
+        co_return;
+    }
+    const auto result = co_await session.send(transaction, message.content.prefix, **body);
+    was_dead = rested && result.was_dead;
+    if (was_dead) co_return;
+    for (std::size_t i = 0; i < some.size(); ++i) {
+        attempt.settle(some[i], judge(result.outcomes[i], result, host));
+    }
+}
+
+Task<Result<std::unique_ptr<BodyReader>>> SmtpDeliveryAgent::open_body(
+    const QueuedMessage& message) {
+    if (message.body) co_return make_memory_reader(message.body);
+    auto reader = co_await parts_.bodies.open(message.id, message.content.body);
+    co_return reader;
+}
+
+// A usable session is ended politely, without anybody waiting for it.
+void SmtpDeliveryAgent::end(std::unique_ptr<SmtpClientSession> session) {
+    if (!session) return;
+    if (session->is_usable()) {
+        parts_.lane.spawn("smtp quit", quit(std::move(session)));
+    } else {
+        session->close();
+    }
+}
+
+}  // namespace mailflow
