@@ -53,6 +53,12 @@ std::optional<UtcTime> day_of(int year, int month, int day) {
     return std::chrono::sys_days(date);
 }
 
+// Only what four digits of a year can write again.
+Result<UtcTime> checked(UtcTime time) {
+    const auto year = static_cast<int>(parts_of(time).date.year());
+    return year >= 1 && year <= 9999 ? Result<UtcTime>(time) : Error::syntax;
+}
+
 // `08:40`, `08:40:16`. A leap second is read as the second before the next minute ends.
 std::optional<milliseconds> time_of_day(std::string_view text) {
     const auto parts = ascii::split(text, ':');
@@ -220,7 +226,7 @@ Result<UtcTime> parse_rfc5322(std::string_view text) {
     if (!midnight) {
         return Error::syntax;
     }
-    return *midnight + *clock - *offset;
+    return checked(*midnight + *clock - *offset);
 }
 
 // RFC 3339 §5.6, with the zone required.
@@ -254,7 +260,7 @@ Result<UtcTime> parse_iso8601(std::string_view text) {
         rest.remove_prefix(end);
     }
     if (rest == "Z" || rest == "z") {
-        return *midnight + *clock + fraction;
+        return checked(*midnight + *clock + fraction);
     }
     if (rest.size() != 6 || rest[3] != ':') {
         return Error::syntax;
@@ -264,7 +270,7 @@ Result<UtcTime> parse_iso8601(std::string_view text) {
     if (!offset) {
         return Error::syntax;
     }
-    return *midnight + *clock + fraction - *offset;
+    return checked(*midnight + *clock + fraction - *offset);
 }
 
 }  // namespace mailflow

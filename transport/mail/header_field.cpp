@@ -10,6 +10,9 @@ namespace mailflow {
 namespace {
 
 constexpr std::size_t kWishedLine = 78;  // RFC 5322 §2.1.1
+// Where the colon stands at the latest: a longer line is text, whoever reads it and however much of
+// it he kept.
+constexpr std::size_t kMaxName = 998;
 
 bool is_blank(char c) {
     return c == ' ' || c == '\t';
@@ -77,10 +80,11 @@ Result<HeaderField> HeaderField::parse(std::string_view raw) {
 }
 
 std::optional<std::string_view> field_name(std::string_view line) noexcept {
-    auto name = line.substr(0, line.find(':'));
-    if (name.size() == line.size()) {
+    const auto colon = line.substr(0, kMaxName + 1).find(':');
+    if (colon == std::string_view::npos) {
         return std::nullopt;
     }
+    auto name = line.substr(0, colon);
     const auto last = name.find_last_not_of(" \t");
     name = name.substr(0, last == std::string_view::npos ? 0 : last + 1);
     const bool printable = std::all_of(name.begin(), name.end(), [](char c) {

@@ -28,10 +28,11 @@ Result<std::string> checked(int outcome, char* text) {
 
 Result<std::string> to_a_labels(std::string_view text) {
     char* converted = nullptr;
+    // Without IDN2_USE_STD3_ASCII_RULES: libidn2 2.3 silently drops what those rules forbid, so
+    // `a@b` would pass as `ab`. DomainName checks the labels that come out, where such a character
+    // still stands.
     const auto outcome = ::idn2_to_ascii_8z(
-        std::string(text).c_str(),
-        &converted,
-        IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL | IDN2_USE_STD3_ASCII_RULES);
+        std::string(text).c_str(), &converted, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
     return checked(outcome, converted);
 }
 

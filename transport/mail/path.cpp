@@ -40,11 +40,18 @@ Result<std::string_view> without_source_route(std::string_view path) {
 }
 
 Result<EmailAddress> parse_mailbox(std::string_view path) {
+    constexpr std::size_t kBrackets = 2;
     const auto mailbox = without_source_route(path);
     if (!mailbox) {
         return mailbox.error();
     }
-    return EmailAddress::parse(*mailbox);
+    auto address = EmailAddress::parse(*mailbox);
+    // A-labels may be longer than what was written; a path that was accepted stays one when it is
+    // written again.
+    if (address && address->text().size() + kBrackets > kMaxPath) {
+        return Error::too_large;
+    }
+    return address;
 }
 
 }  // namespace

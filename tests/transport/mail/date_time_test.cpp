@@ -63,7 +63,9 @@ TEST_CASE("Text that is no date of mail is refused", "[mail][date]") {
         "Mon, 23 Nov 2026 08:40:16 +0060",
         "Mon, 23 Nov 2026 08:40:16 0000",
         "Mon, 23 Nov 2026 08:40:16 +0000 more",
-        "(Mon, 23 Nov 2026 08:40:16 +0000");
+        "(Mon, 23 Nov 2026 08:40:16 +0000",
+        "01 Jan 0001 00:00:00 +0100",
+        "31 Dec 9999 23:59:59 -0001");
 
     CAPTURE(text);
     CHECK(parse_rfc5322(text).has_error());

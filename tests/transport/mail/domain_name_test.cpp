@@ -70,6 +70,15 @@ TEST_CASE("Text that is no domain is refused", "[mail][domain]") {
         "a\xc0\xaf.example",
         "\xed\xa0\x80.example",
         "b\xc3\xbc\x01.example",
+        // ASCII that is no part of a label, beside letters that are: refused, never dropped.
+        "b\xc3\xbc@x.example",
+        "b\xc3\xbc$x.example",
+        "b\xc3\xbc<x.example",
+        "b\xc3\xbc_x.example",
+        "b\xc3\xbc x.example",
+        "b\xc3\xbc.a_b.example",
+        // The same in full width, which is mapped.
+        "b\xc3\xbc\xef\xbc\xa0x.example",
         // U+2028, and a full stop of another script that would begin with an empty label.
         "a\xe2\x80\xa8.example",
         "\xe3\x80\x82"

@@ -61,6 +61,13 @@ TEST_CASE("RFC 5321 section 4.5.3.1.3: a path holds 256 octets with its brackets
 
     CHECK(ForwardPath::parse(longest).error() == Error::too_large);
     CHECK(ForwardPath::parse('<' + longest.substr(2)).has_value());
+
+    // 4 octets a label as written, 10 as an A-label.
+    std::string growing = "<a@d";
+    while (growing.size() < 160) {
+        growing += ".b\xc3\xbc";
+    }
+    CHECK(ForwardPath::parse(growing + '>').error() == Error::too_large);
 }
 
 TEST_CASE(
