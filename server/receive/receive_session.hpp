@@ -98,6 +98,7 @@ class ReceiveSession final : private LiveSession {
     MonotonicTime started_;
     bool waiting_ = false;  // for a command, all replies written
     bool stopping_ = false;
+    bool quit_ = false;  // the client said QUIT
 };
 
 }  // namespace mailflow

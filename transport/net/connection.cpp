@@ -198,6 +198,16 @@ void Connection::consume(std::size_t count) noexcept {
     release_if_empty();
 }
 
+bool Connection::has_input() {
+    if (buffered() == 0) {
+        release_if_empty();
+        if (const auto octets = receive()) {
+            input_.assign(*octets);
+        }
+    }
+    return buffered() > 0;
+}
+
 // ---- writing
 
 ErrorCode Connection::try_write(std::string_view& bytes) noexcept {

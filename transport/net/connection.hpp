@@ -54,6 +54,9 @@ class Connection final : private Deadline {
     // Octets received and not consumed (pipelined commands, or bytes where none may be).
     [[nodiscard]] std::size_t buffered() const noexcept { return input_.size() - start_; }
 
+    // Takes in what has already arrived, without waiting; true when octets are buffered now.
+    [[nodiscard]] bool has_input();
+
     // Writes what the stream takes now and removes it from `bytes`; Error::would_block when some is
     // left.
     [[nodiscard]] ErrorCode try_write(std::string_view& bytes) noexcept;
