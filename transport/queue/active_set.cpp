@@ -20,7 +20,8 @@ ActiveRecipient active_part(const QueuedRecipient& recipient) {
         recipient.due,
         recipient.next_hop,
         recipient.last,
-        Work::idle};
+        Work::idle,
+        {}};
 }
 
 std::uint64_t body_size(const ActiveMessage& active) noexcept {

@@ -31,6 +31,7 @@ struct ActiveRecipient {
     std::string next_hop;
     std::optional<DeliveryStatus> last;
     Work work = Work::idle;
+    std::string works_at;  // key of the hop it is queued or running for
 };
 
 struct ActiveMessage {
@@ -78,6 +79,8 @@ class ActiveSet {
     ActiveMessage& add(QueuedMessagePtr message, bool tried);
     void remove(QueueId id);
 
+    [[nodiscard]] std::size_t size() const noexcept { return messages_.size(); }
+
     [[nodiscard]] std::map<QueueId, ActiveMessage>& messages() noexcept { return messages_; }
 
     // ---- bounds
@@ -94,6 +97,14 @@ class ActiveSet {
     [[nodiscard]] bool takes(std::size_t rows, bool tried, bool hop_is_idle) const noexcept;
     // Rows that `takes` surely allows.
     [[nodiscard]] std::size_t room(bool tried, bool hop_is_idle) const noexcept;
+
+    // The set may grow into what is reserved for pages only while a decision is made, not by giving
+    // work.
+    [[nodiscard]] bool is_within_bounds() const noexcept {
+        return rows_ <= usable_ || messages_.size() == 1;
+    }
+
+    [[nodiscard]] bool is_half_empty() const noexcept { return rows_ <= usable_ / 2; }
 
     // Pages of the sweeps, and of the reads that fill the set, in messages.
     [[nodiscard]] std::size_t sweep_page() const noexcept { return sweep_page_; }

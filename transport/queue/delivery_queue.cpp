@@ -64,6 +64,10 @@ std::size_t DeliveryQueue::room() const noexcept {
     return active() >= bound ? 0 : bound - active();
 }
 
+bool DeliveryQueue::is_half_empty() const noexcept {
+    return active() <= std::size_t{window()} * messages_per_connection_;
+}
+
 bool DeliveryQueue::takes(std::size_t recipients) const noexcept {
     return active() == 0 || recipients <= room();
 }

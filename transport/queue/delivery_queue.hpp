@@ -41,6 +41,8 @@ class DeliveryQueue {
 
     // Recipients that may still be pushed; 0 when full.
     [[nodiscard]] std::size_t room() const noexcept;
+    // Time to fetch more, before the window runs dry.
+    [[nodiscard]] bool is_half_empty() const noexcept;
     // A job larger than the bound is taken when nothing else is here.
     [[nodiscard]] bool takes(std::size_t recipients) const noexcept;
     void push(WaitingJob job);

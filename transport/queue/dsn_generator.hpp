@@ -12,6 +12,7 @@
 #include "transport/ports/directory.hpp"
 #include "transport/ports/queue_store.hpp"
 #include "transport/ports/tracking_sink.hpp"
+#include "transport/route/recipient_resolver.hpp"
 
 #include <vector>
 
@@ -63,6 +64,12 @@ class DsnGenerator {
 
   private:
     [[nodiscard]] DsnInput describe(const DsnOrder& order, QueueId id);
+    [[nodiscard]] Submission make_submission(
+        const DsnOrder& order,
+        QueueId id,
+        const DsnText& text,
+        const StoredBody& body,
+        const ResolvedRecipient& to) const;
     // The report's text and the original's, into a body of its own.
     Task<Result<StoredBody>> write(
         QueueId id, const DsnText& text, const QueuedMessage& original, bool whole);

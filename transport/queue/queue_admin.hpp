@@ -125,6 +125,8 @@ class QueueAdmin {
     Task<Result<MessageExport>> export_message(QueueId id);
 
   private:
+    [[nodiscard]] QueueInfo describe(const NextHop& hop, const NextHopState& stored) const;
+    [[nodiscard]] bool matches(const MessageInfo& message, const MessageFilter& filter) const;
     [[nodiscard]] MessageInfo describe(const QueuedMessage& message) const;
     [[nodiscard]] RecipientInfo describe(
         const QueuedRecipient& stored, const ActiveRecipient* active, bool held) const;

@@ -132,7 +132,7 @@ class QueueManager {
     // What to do with recipients whose next hop is full: new ones stay where they are on disk,
     // those a read brought go to the hop's queue there, so that no read meets them twice.
     enum class WhenFull : std::uint8_t { leave, park };
-    enum class Taken : std::uint8_t { nothing, admitted, parked };
+    enum class Taken : std::uint8_t { nothing, admitted, parked, no_room };
 
     struct Pulse;     // reaches the manager from sleepers, or finds it gone
     struct StopWait;  // stop() waiting for tasks
@@ -196,7 +196,16 @@ class QueueManager {
         Duration took = {});
     // Expires it instead when its time is over.
     void defer(ActiveMessage& active, std::uint32_t number, const std::string& hop, UtcTime due);
-    void expire(ActiveMessage& active, std::uint32_t number, const NextHop& hop);
+    void expire(ActiveMessage& active, std::uint32_t number);
+    void fail_removed(ActiveMessage& active, std::uint32_t number);
+    void end_work(ActiveMessage& active, std::uint32_t number);
+    void journal(
+        TrackingEventId event,
+        const ActiveMessage& active,
+        std::uint32_t number,
+        const DeliveryStatus& status,
+        const NextHop& hop,
+        Duration took);
     void wait_for_hop(ActiveMessage& active, std::uint32_t number, const DeliveryQueue& queue);
     void wait_unreachable(ActiveMessage& active, std::uint32_t number);
     void hop_failed(DeliveryQueue& queue, const Attempt& attempt, const DeliveryStatus& failure);
@@ -208,7 +217,7 @@ class QueueManager {
     void retire(QueueId id);
     [[nodiscard]] bool owes_report(const ActiveMessage& active, DsnKind kind) const noexcept;
     void start_report(ActiveMessage& active, DsnKind kind);
-    Task<void> report(DsnOrder order);
+    Task<void> report(DsnOrder order, bool for_sweep);
     void on_reported(const DsnOrder& order, const DsnResult& result);
 
     // queue_refill.cpp: from the store into memory
@@ -224,7 +233,7 @@ class QueueManager {
     void room_was_made();
     DeliveryQueue* adopt(const NextHopState& state);
     // The message, loaded when it is not in memory; settle it afterwards. Null: there is none.
-    Task<Result<bool>> load(QueueId id);
+    Task<Result<>> load(QueueId id);
 
     // queue_sweep.cpp: once a minute
     Task<void> maintain(bool is_start);
@@ -238,6 +247,7 @@ class QueueManager {
     void forget_hops();
     void reroute_unreachable();
     Task<void> reroute();
+    void reroute_message(QueuedMessage& message, const ReadWatch& watch);
 
     Parts parts_;
     RetrySchedule schedule_;
@@ -261,9 +271,10 @@ class QueueManager {
     bool refilling_ = false;
     bool wants_ready_ = false;
     bool wants_due_ = false;
-    bool scan_all_ = false;     // do not stop at pages that bring nothing
-    bool ready_waits_ = false;  // new messages on disk did not fit
-    bool due_waits_ = false;    // deferred ones neither
+    bool scan_all_ = false;             // do not stop at pages that bring nothing
+    bool ready_waits_ = false;          // new messages on disk wait for room in memory
+    bool ready_waits_for_hop_ = false;  // new messages on disk wait for a hop that is full
+    bool due_waits_ = false;            // deferred ones wait for room in memory
     QueueId ready_cursor_;
     std::optional<QueueId> ready_restart_;  // go back to behind this id
 
@@ -273,8 +284,10 @@ class QueueManager {
     QueueId expiry_cursor_;
     bool rerouting_ = false;
     bool reroute_again_ = false;
-    std::size_t reports_ = 0;
-    OneShot<bool>* reports_waiter_ = nullptr;
+    bool sweeping_ = false;          // reports started now belong to a sweep
+    std::size_t sweep_reports_ = 0;  // those under way
+    std::optional<QueueId> delay_restart_;
+    OneShot<bool>* reports_waiter_ = nullptr;  // in the frame of the maintenance task
 };
 
 }  // namespace mailflow

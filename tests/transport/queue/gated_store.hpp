@@ -1,0 +1,132 @@
+// A QueueStore whose reads can be held after they looked: what they return is then old, as the
+// answers of a reader thread may be.
+#pragma once
+
+#include "transport/base/error.hpp"
+#include "transport/base/one_shot.hpp"
+#include "transport/ports/queue_store.hpp"
+
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace mailflow {
+
+class GatedStore final : public QueueStore {
+  public:
+    explicit GatedStore(QueueStore& store) noexcept
+        : store_(store) {}
+
+    void hold_reads(bool held) {
+        held_ = held;
+        while (!held_ && !waiting_.empty()) {
+            waiting_.back()->complete(true);
+            waiting_.pop_back();
+        }
+    }
+
+    [[nodiscard]] std::size_t waiting() const noexcept { return waiting_.size(); }
+
+    [[nodiscard]] std::size_t recorded() const noexcept { return recorded_; }
+
+    // The process that used it is dead: nothing it does reaches the store any more.
+    void cut() {
+        is_cut_ = true;
+        report_error = Error::store_failed;
+    }
+
+    // commit_report fails with this, as long as it is set.
+    ErrorCode report_error;
+
+    Task<Result<>> commit(Submission submission) override {
+        return store_.commit(std::move(submission));
+    }
+
+    Task<Result<>> commit_report(Submission report, ReportMark mark) override {
+        if (report_error) {
+            co_return report_error;
+        }
+        auto result = co_await store_.commit_report(std::move(report), std::move(mark));
+        co_return result;
+    }
+
+    void record(std::vector<QueueChange> changes) override {
+        if (is_cut_) {
+            return;
+        }
+        recorded_ += changes.size();
+        store_.record(std::move(changes));
+    }
+
+    Task<Result<>> flush() override { return store_.flush(); }
+
+    Task<Result<std::vector<QueuedMessage>>> ready_after(
+        QueueId after, std::size_t limit) override {
+        auto result = co_await store_.ready_after(after, limit);
+        co_await gate();
+        co_return result;
+    }
+
+    Task<Result<std::vector<NextHopState>>> next_hops(
+        std::string after, std::size_t limit) override {
+        return store_.next_hops(std::move(after), limit);
+    }
+
+    Task<Result<std::vector<NextHopState>>> due_hops(UtcTime now, std::size_t limit) override {
+        return store_.due_hops(now, limit);
+    }
+
+    Task<Result<std::optional<UtcTime>>> next_due() override { return store_.next_due(); }
+
+    Task<Result<std::vector<QueuedMessage>>> due_messages(
+        std::string hop, UtcTime now, std::size_t limit) override {
+        auto result = co_await store_.due_messages(std::move(hop), now, limit);
+        co_await gate();
+        co_return result;
+    }
+
+    Task<Result<std::vector<QueuedMessage>>> unreported_after(
+        QueueId after, std::size_t limit) override {
+        auto result = co_await store_.unreported_after(after, limit);
+        co_await gate();
+        co_return result;
+    }
+
+    Task<Result<std::vector<QueuedMessage>>> messages_after(
+        QueueId after, QueueId before, std::size_t limit) override {
+        auto result = co_await store_.messages_after(after, before, limit);
+        co_await gate();
+        co_return result;
+    }
+
+    Task<Result<std::vector<QueuedMessage>>> messages_of_hop(
+        std::string hop, QueueId after, std::size_t limit) override {
+        return store_.messages_of_hop(std::move(hop), after, limit);
+    }
+
+    Task<Result<std::optional<QueuedMessage>>> find(QueueId id) override { return store_.find(id); }
+
+    Task<Result<QueueTotals>> totals() override { return store_.totals(); }
+
+    Task<Result<std::uint64_t>> make_due(std::string hop, UtcTime now) override {
+        return store_.make_due(std::move(hop), now);
+    }
+
+  private:
+    Task<void> gate() {
+        if (held_) {
+            OneShot<bool> opened;
+            waiting_.push_back(&opened);
+            co_await opened.wait();
+        }
+    }
+
+    QueueStore& store_;
+    bool held_ = false;
+    bool is_cut_ = false;
+    std::vector<OneShot<bool>*> waiting_;
+    std::size_t recorded_ = 0;
+};
+
+}  // namespace mailflow

@@ -1,0 +1,431 @@
+// QueueManager, part three: from reports of attempts to states, retries, reports and retirement
+// (journey steps 18 to 22).
+#include "transport/base/error.hpp"
+#include "transport/queue/queue_manager.hpp"
+
+#include <algorithm>
+
+namespace mailflow {
+
+namespace {
+
+// Reference 9.5: what an administrator of the original reads in LastError.
+constexpr const char* kUnreachableText =
+    "A matching connector cannot be found to route the external recipient";
+
+DeliveryStatus unreachable_status() {
+    DeliveryStatus status;
+    status.action = DeliveryAction::delayed;
+    status.status = EnhancedStatus{4, 4, 4};
+    status.diagnostic = kUnreachableText;
+    return status;
+}
+
+NextHop hop_of(const std::string& key) {
+    const auto parsed = NextHop::parse(key);
+    return parsed ? *parsed : NextHop::unreachable();
+}
+
+bool concerns(const QueueChange& change, QueueId id) {
+    if (const auto* recipient = std::get_if<RecipientChange>(&change)) {
+        return recipient->message == id;
+    }
+    const auto* hold = std::get_if<HoldMessage>(&change);
+    return hold != nullptr && hold->message == id;
+}
+
+}  // namespace
+
+void QueueManager::on_report(
+    const DeliveryJob& job, const Attempt& attempt, DeliveryReport report) {
+    auto& queue = hops_.at(attempt.hop);
+    const auto ended = parts_.lane.clock().monotonic();
+    queue.on_ended(attempt.job, ended);
+    --running_;
+    --running_on_[attempt.lane];
+
+    if (report.hop_failure) {
+        report.hop_failure->action = DeliveryAction::delayed;
+        hop_failed(queue, attempt, *report.hop_failure);
+    } else {
+        hop_answered(queue);
+    }
+
+    const auto id = job.message->id;
+    auto& active = *active_.find(id);
+    const auto took = std::chrono::duration_cast<Duration>(ended - attempt.started);
+    for (auto& [number, status] : report.recipients) {
+        if (active.at(number).work == Work::running) {
+            judge(active, number, std::move(status), queue, report.hop_failure.has_value(), took);
+        }
+    }
+    for (const auto number : job.recipients) {
+        if (active.at(number).work != Work::running) {
+            continue;
+        }
+        DeliveryStatus status;
+        if (report.hop_failure) {
+            status = *report.hop_failure;
+        } else {
+            status.status = EnhancedStatus{4, 3, 0};
+            status.diagnostic = "internal error: the attempt said nothing about this recipient";
+        }
+        judge(active, number, std::move(status), queue, report.hop_failure.has_value(), took);
+    }
+    settle(id);
+
+    pump(queue);
+    pump_waiting();
+    if (queue.has_backlog && queue.is_half_empty()) {
+        queue.has_backlog = false;
+        request_refill(std::exchange(ready_waits_for_hop_, false), true);
+    }
+    commit_changes();
+}
+
+void QueueManager::end_work(ActiveMessage& active, std::uint32_t number) {
+    active.at(number).work = Work::idle;
+    --active.in_work;
+}
+
+void QueueManager::judge(
+    ActiveMessage& active,
+    std::uint32_t number,
+    DeliveryStatus status,
+    const DeliveryQueue& queue,
+    bool hop_failed,
+    Duration took) {
+    end_work(active, number);
+    auto& recipient = active.at(number);
+    ++recipient.attempts;
+    if (status.action == DeliveryAction::failed) {
+        fail(active, number, std::move(status), queue.hop(), took);
+        return;
+    }
+    if (status.action != DeliveryAction::delayed) {
+        deliver(active, number, std::move(status), queue.hop(), took);
+        return;
+    }
+    journal(TrackingEventId::defer, active, number, status, queue.hop(), took);
+    recipient.last = std::move(status);
+    if (active.removal) {
+        fail_removed(active, number);
+    } else if (active.held) {
+        change(active, number);
+    } else {
+        // With a failed hop the recipient waits for the hop's own time.
+        defer(
+            active,
+            number,
+            queue.key(),
+            hop_failed ? now() : schedule_.next_recipient_retry(now()));
+    }
+}
+
+void QueueManager::journal(
+    TrackingEventId event,
+    const ActiveMessage& active,
+    std::uint32_t number,
+    const DeliveryStatus& status,
+    const NextHop& hop,
+    Duration took) {
+    journal_.add({event, *active.message, active.stored(number), hop, status, now(), took});
+}
+
+// ---- one recipient
+
+void QueueManager::deliver(
+    ActiveMessage& active,
+    std::uint32_t number,
+    DeliveryStatus status,
+    const NextHop& hop,
+    Duration took) {
+    auto& recipient = active.at(number);
+    const auto event =
+        hop.type == DeliveryType::mailbox ? TrackingEventId::deliver : TrackingEventId::send;
+    journal(event, active, number, status, hop, took);
+    recipient.state = RecipientState::delivered;
+    recipient.reported = true;
+    recipient.last = std::move(status);
+    change(active, number);
+}
+
+void QueueManager::fail(
+    ActiveMessage& active,
+    std::uint32_t number,
+    DeliveryStatus status,
+    const NextHop& hop,
+    Duration took) {
+    auto& recipient = active.at(number);
+    journal(TrackingEventId::fail, active, number, status, hop, took);
+    recipient.state = RecipientState::failed;
+    recipient.last = std::move(status);
+    // RFC 5321 §4.5.5: nothing is ever reported to the null reverse-path.
+    const bool is_owed =
+        !active.message->envelope.reverse_path.is_null() && active.removal.value_or(true);
+    recipient.reported = !is_owed;
+    if (is_owed && !active.first_failure) {
+        active.first_failure = now();
+    }
+    change(active, number);
+}
+
+void QueueManager::fail_removed(ActiveMessage& active, std::uint32_t number) {
+    DeliveryStatus status;
+    status.action = DeliveryAction::failed;
+    status.status = EnhancedStatus{5, 0, 0};
+    status.diagnostic = "550 5.0.0 The message was removed from the queue by an administrator";
+    fail(active, number, std::move(status), hop_of(active.at(number).next_hop));
+}
+
+void QueueManager::expire(ActiveMessage& active, std::uint32_t number) {
+    const auto& recipient = active.at(number);
+    auto status = recipient.last.value_or(DeliveryStatus{});
+    const auto words = std::move(status.diagnostic);
+    status.action = DeliveryAction::failed;
+    // Reference 10.4: 550 with a 4.x.x code is meant.
+    status.status = EnhancedStatus{4, 4, 7};
+    status.diagnostic = "550 4.4.7 QUEUE.Expired; message expired";
+    if (!words.empty()) {
+        status.diagnostic += "; last error: " + words;
+    }
+    status.by_remote = false;
+    fail(active, number, std::move(status), hop_of(recipient.next_hop));
+}
+
+void QueueManager::defer(
+    ActiveMessage& active, std::uint32_t number, const std::string& hop, UtcTime due) {
+    auto& recipient = active.at(number);
+    recipient.next_hop = hop;
+    if (schedule_.is_expired(active.message->accepted, now())) {
+        expire(active, number);
+        return;
+    }
+    recipient.state = RecipientState::deferred;
+    recipient.due = due;
+    change(active, number);
+    const auto queue = hops_.find(hop);
+    arm(queue == hops_.end() ? due : std::max(due, queue->second.state().next_retry));
+}
+
+// Its hop is in retry, or full: the recipient goes to the hop's queue on disk without an attempt.
+void QueueManager::wait_for_hop(
+    ActiveMessage& active, std::uint32_t number, const DeliveryQueue& queue) {
+    auto& recipient = active.at(number);
+    const bool is_there =
+        recipient.state == RecipientState::deferred && recipient.next_hop == queue.key();
+    if (is_there && recipient.due <= now()) {
+        return;
+    }
+    if (queue.in_retry(now())) {
+        recipient.last = queue.last_failure();
+        journal(TrackingEventId::defer, active, number, *recipient.last, queue.hop(), {});
+        defer(active, number, queue.key(), now());
+        return;
+    }
+    // It has a hop that works and a turn to come: its time is not over before it had it.
+    recipient.state = RecipientState::deferred;
+    recipient.next_hop = queue.key();
+    recipient.due = now();
+    change(active, number);
+}
+
+// No attempt will change that: it is due when it expires, or earlier when the configuration
+// changes.
+void QueueManager::wait_unreachable(ActiveMessage& active, std::uint32_t number) {
+    auto& recipient = active.at(number);
+    const auto hop = NextHop::unreachable();
+    const auto due = schedule_.expires_at(active.message->accepted);
+    const bool is_there =
+        recipient.state == RecipientState::deferred && recipient.next_hop == hop.key();
+    if (is_there && recipient.due == due && due > now()) {
+        return;
+    }
+    recipient.last = unreachable_status();
+    if (!is_there) {
+        journal(TrackingEventId::defer, active, number, *recipient.last, hop, {});
+    }
+    defer(active, number, hop.key(), due);
+}
+
+// ---- a next hop
+
+void QueueManager::hop_failed(
+    DeliveryQueue& queue, const Attempt& attempt, const DeliveryStatus& failure) {
+    if (!queue.on_failure(attempt.generation)) {
+        return;
+    }
+    const auto& state = queue.state();
+    const auto first = state.attempts == 0 ? now() : state.first_failure;
+    const auto next =
+        schedule_.next_hop_retry(state.attempts + 1, first, now(), parts_.lane.random());
+    queue.move(failure, first, next);
+    changes_.emplace_back(queue.state());
+    arm(next);
+    parts_.lane.log().warning(
+        "next hop in retry",
+        {{"next-hop", queue.key()},
+         {"attempts", queue.state().attempts},
+         {"reason", failure.diagnostic}});
+
+    for (const auto& job : queue.drain()) {
+        unqueue(job);
+        auto& active = *active_.find(job.message);
+        for (const auto number : job.recipients) {
+            wait_for_hop(active, number, queue);
+        }
+        settle(job.message);
+    }
+}
+
+void QueueManager::hop_answered(DeliveryQueue& queue) {
+    if (queue.on_success()) {
+        changes_.emplace_back(queue.state());
+        queue.has_backlog = true;
+        parts_.lane.log().info("next hop answers again", {{"next-hop", queue.key()}});
+    }
+}
+
+// ---- one message
+
+void QueueManager::settle(QueueId id) {
+    auto* const active = active_.find(id);
+    if (active == nullptr || active->is_reporting || active->in_work > 0) {
+        return;
+    }
+    if (!active->report_failed && !store_failed_) {
+        if (owes_report(*active, DsnKind::failed)) {
+            start_report(*active, DsnKind::failed);
+            return;
+        }
+        if (owes_report(*active, DsnKind::delayed)) {
+            start_report(*active, DsnKind::delayed);
+            return;
+        }
+    }
+    const bool is_over = std::all_of(
+        active->recipients.begin(), active->recipients.end(), [](const auto& recipient) {
+            return recipient.state == RecipientState::delivered ||
+                   (recipient.state == RecipientState::failed && recipient.reported);
+        });
+    if (is_over) {
+        retire(id);
+    } else {
+        let_go(*active);
+    }
+}
+
+bool QueueManager::owes_report(const ActiveMessage& active, DsnKind kind) const noexcept {
+    const auto& message = *active.message;
+    if (message.envelope.reverse_path.is_null()) {
+        return false;
+    }
+    if (kind == DsnKind::delayed && !schedule_.wants_delay_notice(message.accepted, now())) {
+        return false;
+    }
+    return std::any_of(
+        active.recipients.begin(), active.recipients.end(), [kind](const auto& recipient) {
+            return kind == DsnKind::failed
+                       ? recipient.state == RecipientState::failed && !recipient.reported
+                       : recipient.state == RecipientState::deferred && !recipient.delay_notified;
+        });
+}
+
+// Nothing of it is in work: the store knows all there is.
+void QueueManager::let_go(ActiveMessage& active) {
+    const auto id = active.id();
+    const bool has_new =
+        std::any_of(active.recipients.begin(), active.recipients.end(), [](const auto& recipient) {
+            return recipient.state == RecipientState::ready;
+        });
+    if (has_new && !active.held) {
+        come_back_to(id);
+        ready_waits_for_hop_ = true;
+    }
+    active_.remove(id);
+    room_was_made();
+}
+
+void QueueManager::retire(QueueId id) {
+    // What happened to its recipients in this step need not be written any more.
+    std::erase_if(changes_, [id](const auto& change) { return concerns(change, id); });
+    changes_.emplace_back(RetireMessage{id});
+    active_.touch(id);
+    active_.remove(id);
+    room_was_made();
+}
+
+// ---- reports
+
+void QueueManager::start_report(ActiveMessage& active, DsnKind kind) {
+    DsnOrder order;
+    order.kind = kind;
+    order.original = active.message;
+    order.organization = parts_.organization;
+    order.retry_until = schedule_.expires_at(active.message->accepted);
+    for (std::size_t i = 0; i < active.recipients.size(); ++i) {
+        const auto& recipient = active.recipients[i];
+        const bool is_named =
+            kind == DsnKind::failed
+                ? recipient.state == RecipientState::failed && !recipient.reported
+                : recipient.state == RecipientState::deferred && !recipient.delay_notified;
+        if (is_named) {
+            order.recipients.push_back(
+                {active.message->recipients[i].number, recipient.last.value_or(DeliveryStatus{})});
+        }
+    }
+    active.is_reporting = true;
+    sweep_reports_ += sweeping_ ? 1 : 0;
+    run("report", report(std::move(order), sweeping_));
+}
+
+Task<void> QueueManager::report(DsnOrder order, bool for_sweep) {
+    DsnResult result;
+    result.error = Error::unavailable;
+    try {
+        result = co_await dsn_.report(order);
+    } catch (const std::exception& exception) {
+        parts_.lane.log().error(
+            "report could not be made",
+            {{"queue-id", order.original->id}, {"reason", exception.what()}});
+    }
+    on_reported(order, result);
+    sweep_reports_ -= for_sweep ? 1 : 0;
+    if (sweep_reports_ == 0 && reports_waiter_ != nullptr) {
+        std::exchange(reports_waiter_, nullptr)->complete(true);
+    }
+}
+
+void QueueManager::on_reported(const DsnOrder& order, const DsnResult& result) {
+    const auto id = order.original->id;
+    auto& active = *active_.find(id);
+    active.is_reporting = false;
+    active.first_failure.reset();
+    active_.touch(id);
+    if (result.outcome == DsnOutcome::failed) {
+        on_store_error(result.error);
+        active.report_failed = true;
+        if (order.kind == DsnKind::delayed) {
+            const auto before = QueueId{id.value - 1};
+            delay_restart_ = delay_restart_ ? std::min(*delay_restart_, before) : before;
+        }
+    }
+    for (const auto& [number, status] : order.recipients) {
+        if (result.outcome == DsnOutcome::failed) {
+            break;
+        }
+        auto& recipient = active.at(number);
+        (order.kind == DsnKind::failed ? recipient.reported : recipient.delay_notified) = true;
+        if (result.outcome == DsnOutcome::undeliverable && order.kind == DsnKind::failed) {
+            change(active, number);
+        }
+    }
+    settle(id);
+    if (result.report && active_.find(result.report->id) == nullptr &&
+        !active_.was_read(result.report->id)) {
+        take_new(result.report);
+    }
+    commit_changes();
+}
+
+}  // namespace mailflow
