@@ -1,0 +1,194 @@
+#include "tests/support/scripted_peer.hpp"
+
+#include "transport/base/error.hpp"
+#include "transport/base/one_shot.hpp"
+
+#include <algorithm>
+
+namespace mailflow {
+
+// Both directions of one connection, and the server's mind.
+struct ScriptedNetwork::Wire {
+    PeerScript script;
+    std::shared_ptr<PeerDialogue> dialogue;
+    std::string to_client;
+    std::string line;
+    smtp::DataDecoder decoder;
+    std::string message;
+    std::size_t body_octets = 0;
+    bool in_data = false;
+    bool ended = false;   // the server closed
+    bool closed = false;  // the client did
+    OneShot<ErrorCode>* reader = nullptr;
+
+    void say(std::string_view words) {
+        to_client += words;
+        wake({});
+    }
+
+    void end() {
+        ended = true;
+        wake({});
+    }
+
+    void wake(ErrorCode error) {
+        if (auto* const one = std::exchange(reader, nullptr)) one->complete(error);
+    }
+
+    void take(std::string_view octets) {
+        if (!in_data) ++dialogue->flights;
+        while (!octets.empty() && !ended) {
+            octets.remove_prefix(in_data ? take_data(octets) : take_command(octets));
+        }
+    }
+
+    std::size_t take_command(std::string_view octets) {
+        const auto end = octets.find('\n');
+        line += octets.substr(0, end);
+        if (end == std::string_view::npos) return octets.size();
+        line.resize(line.size() - (line.ends_with('\r') ? 1 : 0));
+        answer(std::exchange(line, {}));
+        return end + 1;
+    }
+
+    std::size_t take_data(std::string_view octets) {
+        if (script.cut_body_at) octets = octets.substr(0, *script.cut_body_at - body_octets);
+        const auto taken = decoder.feed(octets, message);
+        body_octets += taken;
+        if (script.cut_body_at && body_octets >= *script.cut_body_at) {
+            say(script.cut_body_with);
+            this->end();
+        } else if (decoder.is_complete()) {
+            in_data = false;
+            dialogue->messages.push_back(std::exchange(message, {}));
+            reply(script.end_of_data);
+        }
+        return taken;
+    }
+
+    void answer(const std::string& command) {
+        dialogue->commands.push_back(command);
+        const std::string* scripted = nullptr;
+        for (const auto& [start, words] : script.replies) {
+            // The map is ordered: of the starts that fit, the longest comes last.
+            if (command.starts_with(start)) scripted = &words;
+        }
+        if (scripted != nullptr) {
+            begin_data_if(*scripted);
+            reply(*scripted);
+        } else if (command.starts_with("EHLO")) {
+            reply(script.ehlo);
+        } else if (command == "DATA") {
+            begin_data_if("354");
+            reply("354 go ahead\r\n");
+        } else if (command == "QUIT") {
+            reply("221 bye\r\n");
+            end();
+        } else {
+            reply("250 ok\r\n");
+        }
+    }
+
+    void begin_data_if(const std::string& words) {
+        if (!words.starts_with("354")) return;
+        in_data = true;
+        decoder = {};
+        body_octets = 0;
+    }
+
+    void reply(const std::string& words) {
+        say(words);
+        if (words.empty() || words.starts_with("421")) end();
+    }
+};
+
+class ScriptedNetwork::PeerStream final : public Stream {
+  public:
+    PeerStream(std::shared_ptr<Wire> wire, const Endpoint& remote)
+        : wire_(std::move(wire))
+        , remote_(remote) {}
+
+    ~PeerStream() override { wire_->dialogue->client_closed = true; }
+
+    PeerStream(const PeerStream&) = delete;
+    PeerStream& operator=(const PeerStream&) = delete;
+
+    Result<std::size_t> try_read(std::span<char> into) noexcept override {
+        if (wire_->closed) return Error::cancelled;
+        if (wire_->to_client.empty())
+            return wire_->ended ? Error::end_of_stream : Error::would_block;
+        const auto count =
+            std::min({into.size(), wire_->to_client.size(), wire_->script.read_limit});
+        std::copy_n(wire_->to_client.begin(), count, into.begin());
+        wire_->to_client.erase(0, count);
+        return count;
+    }
+
+    Result<std::size_t> try_write(std::span<const char> from) noexcept override {
+        if (wire_->closed) return Error::cancelled;
+        if (wire_->ended)
+            return boost::system::errc::make_error_code(boost::system::errc::broken_pipe);
+        wire_->take({from.data(), from.size()});
+        return from.size();
+    }
+
+    Task<ErrorCode> wait(Readiness readiness) override {
+        if (wire_->closed) co_return Error::cancelled;
+        if (readiness == Readiness::writable || !wire_->to_client.empty() || wire_->ended)
+            co_return ErrorCode();
+        OneShot<ErrorCode> awake;
+        wire_->reader = &awake;
+        const auto error = co_await awake.wait();
+        co_return error;
+    }
+
+    void shutdown_send() noexcept override { wire_->end(); }
+
+    void close() noexcept override {
+        wire_->closed = true;
+        wire_->dialogue->client_closed = true;
+        wire_->wake(Error::cancelled);
+    }
+
+    [[nodiscard]] const Endpoint& local() const noexcept override { return local_; }
+
+    [[nodiscard]] const Endpoint& remote() const noexcept override { return remote_; }
+
+  private:
+    std::shared_ptr<Wire> wire_;
+    Endpoint local_{IpAddress::v4(0xc0000205), 40000};
+    Endpoint remote_;
+};
+
+Result<std::unique_ptr<Acceptor>> ScriptedNetwork::listen(Lane&, const Endpoint&) {
+    return ErrorCode(Error::unavailable);
+}
+
+Task<Result<std::unique_ptr<Stream>>> ScriptedNetwork::connect(
+    Lane&, Endpoint remote, std::optional<IpAddress>, MonotonicTime) {
+    attempts_.push_back(remote);
+    const auto found = scripts_.find(remote);
+    if (found == scripts_.end()) {
+        co_return boost::system::errc::make_error_code(boost::system::errc::connection_refused);
+    }
+    const auto& scripts = found->second;
+    auto wire = std::make_shared<Wire>();
+    wire->script = scripts[std::min(accepted_[remote]++, scripts.size() - 1)];
+    wire->dialogue = std::make_shared<PeerDialogue>();
+    wire->reply(wire->script.greeting);
+    dialogues_.push_back(wire->dialogue);
+    wires_.push_back(wire);
+    std::unique_ptr<Stream> stream = std::make_unique<PeerStream>(std::move(wire), remote);
+    co_return stream;
+}
+
+void ScriptedNetwork::end_all(const std::string& last_words) {
+    for (const auto& weak : wires_) {
+        if (const auto wire = weak.lock()) {
+            wire->say(last_words);
+            wire->end();
+        }
+    }
+}
+
+}  // namespace mailflow
