@@ -83,9 +83,15 @@ std::vector<std::string> DnsServer::queries() const {
     return queries_;
 }
 
+std::uint64_t DnsServer::query_count() const {
+    const std::lock_guard lock(mutex_);
+    return query_count_;
+}
+
 void DnsServer::note(std::string_view transport, std::string_view packet) {
     auto text = std::string(transport) + " " + describe(packet);
     const std::lock_guard lock(mutex_);
+    ++query_count_;
     if (queries_.size() >= kMaxQueriesKept) queries_.erase(queries_.begin());
     queries_.push_back(std::move(text));
 }

@@ -5,6 +5,7 @@
 #include "tests/lab/socket.hpp"
 #include "tests/lab/zone.hpp"
 
+#include <cstdint>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -25,6 +26,7 @@ class DnsServer {
 
     // `udp MX contoso.com`, `tcp A mail.contoso.com`, in the order they came; the last 10,000.
     [[nodiscard]] std::vector<std::string> queries() const;
+    [[nodiscard]] std::uint64_t query_count() const;
 
   private:
     void serve_udp();
@@ -38,6 +40,7 @@ class DnsServer {
     Bound tcp_;
     mutable std::mutex mutex_;
     std::vector<std::string> queries_;
+    std::uint64_t query_count_ = 0;
     std::thread udp_thread_;
     std::thread tcp_thread_;
 };
