@@ -42,6 +42,9 @@ std::vector<std::string> environment_with(const std::map<std::string, std::strin
 [[noreturn]] void become(char* const* command, char* const* environment, int output, pid_t parent) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(kCannotExecute);
+    // Our handlers are not for the child: a signal that comes before exec ends it.
+    for (const int number : {SIGINT, SIGTERM, SIGHUP})
+        ::signal(number, SIG_DFL);
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -73,8 +76,14 @@ ChildProcess::ChildProcess(const Settings& settings) {
         if (!output) throw std::system_error(errno, std::generic_category(), settings.output);
     }
     const pid_t parent = ::getpid();
+    sigset_t all;
+    sigset_t before;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_BLOCK, &all, &before);
     pid_ = ::fork();
-    if (pid_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
+    const int error = errno;
+    if (pid_ != 0) ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    if (pid_ < 0) throw std::system_error(error, std::generic_category(), "fork");
     if (pid_ == 0) become(command.data(), environment.data(), output.number(), parent);
 }
 
