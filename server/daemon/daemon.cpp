@@ -16,6 +16,7 @@
 #include <fmt/format.h>
 
 #include <csignal>
+#include <filesystem>
 #include <future>
 #include <iostream>
 #include <sys/resource.h>
@@ -115,6 +116,11 @@ std::string Daemon::Members::prepare() {
     if (const auto made = files.make_directory(settings.state_dir); !made) {
         return "cannot make the state directory " + settings.state_dir + ": " +
                made.error().message();
+    }
+    // Folders below it are made when needed; its own name has to survive a power loss.
+    const auto parent = std::filesystem::absolute(settings.state_dir).parent_path();
+    if (const auto synced = files.sync_directory(parent.string()); !synced) {
+        return "cannot sync the folder " + parent.string() + ": " + synced.error().message();
     }
     auto opened = DaemonLog::open(settings.log, clock);
     if (!opened) {

@@ -113,8 +113,22 @@ void MailFlow::publish(OrganizationPtr organization) {
         if (manager_) {
             manager_->set_organization(organization);
             receive_->apply(organization);
+            tell_listeners();
         }
     });
+}
+
+// On the queue lane. Smart hosts that are ourselves are refused by where we really listen.
+void MailFlow::tell_listeners() {
+    std::vector<Endpoint> open;
+    for (const auto& listener : receive_->listeners()) {
+        if (listener.is_open()) {
+            open.push_back(listener.local);
+        }
+    }
+    for (auto& parts : lanes_) {
+        parts->lane->post([smtp = parts->smtp.get(), open] { smtp->set_listeners(open); });
+    }
 }
 
 Task<Result<std::vector<std::string>>> MailFlow::start() {
@@ -192,6 +206,7 @@ Task<bool> MailFlow::start_flow() {
     receive_ = std::make_unique<ReceiveServer>(world_.network, std::move(receive));
     manager_->start();
     receive_->apply(organization);
+    tell_listeners();
     co_return true;
 }
 

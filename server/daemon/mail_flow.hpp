@@ -110,6 +110,7 @@ class MailFlow {
     void build_lanes();
     Result<> build_resolvers();
     void publish(OrganizationPtr organization);
+    void tell_listeners();
     Task<bool> start_flow();
     Task<bool> stop_receiving(MonotonicTime until);
     Task<bool> stop_queue(Duration limit);

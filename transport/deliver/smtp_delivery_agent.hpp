@@ -11,6 +11,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 namespace mailflow {
 
@@ -36,6 +37,11 @@ class SmtpDeliveryAgent final : public DeliveryAgent {
     Task<DeliveryReport> deliver(DeliveryJob job) override;
 
     void close_idle() noexcept override { cache_.close_all(); }
+
+    // Where we listen now: a target that is one of these would be a loop.
+    void set_listeners(std::vector<Endpoint> listeners) {
+        settings_.rules.listeners = std::move(listeners);
+    }
 
     [[nodiscard]] std::size_t idle_connections() const noexcept { return cache_.size(); }
 
