@@ -110,7 +110,9 @@ Task<TransactionResult> SmtpClientSession::send(
     TransactionResult result;
     smtp::ClientProtocol protocol(extensions_, transaction);
     ++transactions_;
-    if (needs_reset_) result.error = co_await reset();
+    if (needs_reset_) {
+        result.error = co_await reset();
+    }
     while (protocol.next() != smtp::ClientProtocol::Next::finished && !result.error &&
            !result.body_error) {
         result.error = co_await advance(protocol, prefix, body, result);
