@@ -2,6 +2,8 @@
 
 #include "transport/base/error.hpp"
 
+#include <boost/asio/post.hpp>
+
 #include <algorithm>
 #include <exception>
 
@@ -110,6 +112,9 @@ void QueueManager::run(std::string_view name, Task<void> task) {
 }
 
 Task<void> QueueManager::tracked(Task<void> task) {
+    // Never inside the step that ordered it: that step has changes to record first.
+    auto later = asio::post(parts_.lane.executor(), use_result);
+    co_await std::move(later);
     std::exception_ptr error;
     try {
         co_await std::move(task);

@@ -112,7 +112,9 @@ Task<bool> QueueManager::read_ready_page() {
     // A page of messages for full hops only: enough for now, the next event goes on from here.
     const bool is_useless = is_parked && !is_admitted && !scan_all_;
     ready_waits_for_hop_ = ready_waits_for_hop_ || is_useless;
-    co_return !is_useless && active_.room(false, false) > 0;
+    const bool is_full = active_.room(false, false) == 0;
+    ready_waits_ = ready_waits_ || is_full;
+    co_return !is_useless && !is_full;
 }
 
 // ---- deferred messages, by hop and due time

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,8 +19,10 @@ class GatedStore final : public QueueStore {
     explicit GatedStore(QueueStore& store) noexcept
         : store_(store) {}
 
-    void hold_reads(bool held) {
+    // `only`: the name of the read to hold; all when empty.
+    void hold_reads(bool held, std::string_view only = {}) {
         held_ = held;
+        only_ = only;
         while (!held_ && !waiting_.empty()) {
             waiting_.back()->complete(true);
             waiting_.pop_back();
@@ -63,8 +66,11 @@ class GatedStore final : public QueueStore {
 
     Task<Result<std::vector<QueuedMessage>>> ready_after(
         QueueId after, std::size_t limit) override {
+        if (is_cut_) {
+            co_return Error::store_failed;
+        }
         auto result = co_await store_.ready_after(after, limit);
-        co_await gate();
+        co_await gate("ready_after");
         co_return result;
     }
 
@@ -74,7 +80,11 @@ class GatedStore final : public QueueStore {
     }
 
     Task<Result<std::vector<NextHopState>>> due_hops(UtcTime now, std::size_t limit) override {
-        return store_.due_hops(now, limit);
+        if (is_cut_) {
+            co_return Error::store_failed;
+        }
+        auto result = co_await store_.due_hops(now, limit);
+        co_return result;
     }
 
     Task<Result<std::optional<UtcTime>>> next_due() override { return store_.next_due(); }
@@ -82,21 +92,21 @@ class GatedStore final : public QueueStore {
     Task<Result<std::vector<QueuedMessage>>> due_messages(
         std::string hop, UtcTime now, std::size_t limit) override {
         auto result = co_await store_.due_messages(std::move(hop), now, limit);
-        co_await gate();
+        co_await gate("due_messages");
         co_return result;
     }
 
     Task<Result<std::vector<QueuedMessage>>> unreported_after(
         QueueId after, std::size_t limit) override {
         auto result = co_await store_.unreported_after(after, limit);
-        co_await gate();
+        co_await gate("unreported_after");
         co_return result;
     }
 
     Task<Result<std::vector<QueuedMessage>>> messages_after(
         QueueId after, QueueId before, std::size_t limit) override {
         auto result = co_await store_.messages_after(after, before, limit);
-        co_await gate();
+        co_await gate("messages_after");
         co_return result;
     }
 
@@ -114,8 +124,8 @@ class GatedStore final : public QueueStore {
     }
 
   private:
-    Task<void> gate() {
-        if (held_) {
+    Task<void> gate(std::string_view read) {
+        if (held_ && (only_.empty() || only_ == read)) {
             OneShot<bool> opened;
             waiting_.push_back(&opened);
             co_await opened.wait();
@@ -124,6 +134,7 @@ class GatedStore final : public QueueStore {
 
     QueueStore& store_;
     bool held_ = false;
+    std::string_view only_;
     bool is_cut_ = false;
     std::vector<OneShot<bool>*> waiting_;
     std::size_t recorded_ = 0;

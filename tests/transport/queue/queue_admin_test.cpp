@@ -148,7 +148,7 @@ TEST_CASE("an exported message is its whole text", "[queue][admin]") {
 
     auto exported = f.lane.run(admin.export_message(id));
 
-    REQUIRE(exported);
+    REQUIRE(exported.has_value());
     std::string text = exported->prefix;
     text += f.lane.run(exported->body->next()).value();
     CHECK(text == "Received: from client\r\nSubject: Lunch\r\nFrom: a@b\r\n\r\nToday?\r\n");

@@ -294,7 +294,7 @@ TEST_CASE("a held message rests until it is released", "[queue][manager]") {
     const auto id = f.send("bob@example.net", {"carol@example.org"});
 
     REQUIRE(f.lane.run(f.manager->hold(id, true)));
-    f.lane.advance(hours(24 * 20));
+    f.lane.advance(hours(24 * 6));
     CHECK(f.smtp.attempts(id) == 1);
     CHECK(f.row(id).state == RecipientState::held);
     CHECK(f.reports() == 0);
