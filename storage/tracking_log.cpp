@@ -35,7 +35,9 @@ void SqliteTrackingLog::append(TrackingEvent event) noexcept {
     try {
         const auto next = queue_.push(std::move(event));
         if (next == TrackingQueue::Next::write_soon) {
-            parts_.lane.post([this] { parts_.lane.spawn("tracking", flush_soon()); });
+            parts_.lane.post([&lane = parts_.lane, alive = Alive(alive_), this] {
+                start_timer(lane, alive, this);
+            });
         } else if (next == TrackingQueue::Next::write_now) {
             parts_.keeper.post([this] { write_queued(); });
         }
@@ -45,10 +47,18 @@ void SqliteTrackingLog::append(TrackingEvent event) noexcept {
     }
 }
 
-Task<void> SqliteTrackingLog::flush_soon() {
-    const auto when = parts_.lane.clock().monotonic() + kWriteDelay;
-    co_await parts_.lane.sleep_until(when);
-    parts_.keeper.post([this] { write_queued(); });
+void SqliteTrackingLog::start_timer(Lane& lane, const Alive& alive, SqliteTrackingLog* log) {
+    if (!alive.expired()) {
+        lane.spawn("tracking", flush_soon(lane, alive, log));
+    }
+}
+
+Task<void> SqliteTrackingLog::flush_soon(Lane& lane, Alive alive, SqliteTrackingLog* log) {
+    const auto when = lane.clock().monotonic() + kWriteDelay;
+    co_await lane.sleep_until(when);
+    if (!alive.expired()) {
+        log->parts_.keeper.post([log] { log->write_queued(); });
+    }
 }
 
 Task<> SqliteTrackingLog::flush() {
@@ -60,6 +70,7 @@ Task<> SqliteTrackingLog::flush() {
 }
 
 Task<> SqliteTrackingLog::close() {
+    alive_.reset();
     const auto work = [this] {
         write_queued();
         close_before(TrackingDay::max());

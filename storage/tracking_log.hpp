@@ -55,13 +55,17 @@ class SqliteTrackingLog final : public TrackingSink {
 
     // Writes what has gathered. Any lane.
     Task<> flush();
-    // Flushes and closes the files; once, when nobody appends any more.
+    // On the lane, once, when nobody appends any more: flushes and closes the files.
     Task<> close();
 
   private:
     using Writers = std::map<TrackingDay, std::unique_ptr<TrackingDayWriter>>;
 
-    Task<void> flush_soon();
+    // What a sleeping timer looks at before it touches the log, which may be closed and gone by
+    // then.
+    using Alive = std::weak_ptr<const bool>;
+    static Task<void> flush_soon(Lane& lane, Alive alive, SqliteTrackingLog* log);
+    static void start_timer(Lane& lane, const Alive& alive, SqliteTrackingLog* log);
     // On the keeper.
     void write_queued() noexcept;
     void write_day(TrackingDay day, const std::vector<const TrackingEvent*>& events);
@@ -76,6 +80,7 @@ class SqliteTrackingLog final : public TrackingSink {
     TrackingLogSettings settings_;
     Parts parts_;
     TrackingQueue queue_;
+    std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);  // the lane's
     std::atomic<unsigned> retention_days_;
     Writers writers_;  // the keeper's
     TrackingDay cleaned_{};

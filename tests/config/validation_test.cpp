@@ -1,0 +1,233 @@
+#include "config/validation.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <string>
+#include <vector>
+
+namespace mailflow {
+
+namespace {
+
+AcceptedDomain domain(const std::string& name, bool is_default = false) {
+    const bool wildcard = name.starts_with("*.");
+    return {
+        .name = name,
+        .domain = DomainName::parse(wildcard ? name.substr(2) : name).value(),
+        .include_subdomains = wildcard,
+        .is_default = is_default};
+}
+
+ReceiveConnector connector(
+    const std::string& name,
+    const std::vector<std::string>& bindings,
+    const std::vector<std::string>& ranges) {
+    ReceiveConnector made;
+    made.name = name;
+    for (const auto& text : bindings)
+        made.bindings.push_back(Endpoint::parse(text).value());
+    for (const auto& text : ranges)
+        made.remote_ranges.push_back(IpRange::parse(text).value());
+    made.permission_groups = static_cast<std::uint8_t>(PermissionGroup::anonymous);
+    return made;
+}
+
+SendConnector send_connector(const std::string& name, const std::vector<std::string>& spaces) {
+    SendConnector made;
+    made.name = name;
+    for (const auto& text : spaces)
+        made.address_spaces.push_back(AddressSpace::parse(text).value());
+    made.source_servers = {"mail.contoso.com"};
+    return made;
+}
+
+Organization::Parts sound_parts() {
+    Organization::Parts parts;
+    parts.node.fqdn = "mail.contoso.com";
+    parts.accepted_domains = {domain("contoso.com", true)};
+    parts.receive_connectors = {
+        connector("Default", {"0.0.0.0:25", "[::]:25"}, {"0.0.0.0-255.255.255.255", "::/0"})};
+    parts.send_connectors = {send_connector("Internet", {"smtp:*"})};
+    return parts;
+}
+
+std::string problems_of(const Organization::Parts& parts) {
+    std::string all;
+    for (const auto& problem : find_problems(parts))
+        all += problem.text() + "\n";
+    return all;
+}
+
+std::string warnings_of(const Organization::Parts& parts) {
+    std::string all;
+    for (const auto& warning : find_warnings(parts))
+        all += warning + "\n";
+    return all;
+}
+
+}  // namespace
+
+TEST_CASE("a sound organization has neither problems nor warnings", "[config][validation]") {
+    CHECK(problems_of(sound_parts()) == "");
+    CHECK(warnings_of(sound_parts()) == "");
+}
+
+TEST_CASE("routing is by MX or by smart hosts, never both or neither", "[config][validation]") {
+    auto both = sound_parts();
+    both.send_connectors[0].smart_hosts = {parse_smart_host("192.0.2.1").value()};
+    auto neither = sound_parts();
+    neither.send_connectors[0].routing = SendRouting::smart_hosts;
+
+    CHECK(
+        problems_of(both) ==
+        "send-connector \"Internet\", routing: mx cannot stand together with smart_hosts: set "
+        "routing to smart-hosts, or take the smart hosts away\n");
+    CHECK(
+        problems_of(neither) ==
+        "send-connector \"Internet\", smart_hosts: routing smart-hosts needs at least one smart "
+        "host\n");
+}
+
+TEST_CASE("source servers are known nodes and never none", "[config][validation]") {
+    auto none = sound_parts();
+    none.send_connectors[0].source_servers.clear();
+    auto unknown = sound_parts();
+    unknown.send_connectors[0].source_servers = {"MAIL.contoso.com", "other.contoso.com"};
+
+    CHECK(
+        problems_of(none) ==
+        "send-connector \"Internet\", source_servers: needs at least one node, such as "
+        "mail.contoso.com\n");
+    CHECK(
+        problems_of(unknown) ==
+        "send-connector \"Internet\", source_servers: other.contoso.com is not a known node: write "
+        "mail.contoso.com\n");
+}
+
+TEST_CASE("one address space has one cost in a connector", "[config][validation]") {
+    auto parts = sound_parts();
+    parts.send_connectors[0] = send_connector("Internet", {"smtp:*;5", "smtp:*"});
+
+    CHECK_THAT(problems_of(parts), Catch::Contains("are one space with two costs"));
+}
+
+TEST_CASE("ranges of connectors on one binding are disjoint or nested", "[config][validation]") {
+    struct Row {
+        std::string binding;
+        std::vector<std::string> ranges;
+        std::string says;  // empty: legal
+    };
+
+    const std::vector<Row> table = {
+        {"0.0.0.0:25", {"10.0.0.0/8"}, ""},
+        {"0.0.0.0:26", {"0.0.0.0-255.255.255.255"}, ""},
+        {"0.0.0.0:25",
+         {"0.0.0.0/0"},
+         "0.0.0.0-255.255.255.255 on 0.0.0.0:25 is already served by receive-connector \"Other\": "
+         "give one of them another binding or a smaller range"},
+        // The binding that names the address wins: two connectors, two answers.
+        {"192.0.2.1:25", {"0.0.0.0-255.255.255.255"}, ""},
+        {"0.0.0.0:25",
+         {"192.168.0.128-192.168.1.255"},
+         "overlaps with 192.168.0.128-192.168.1.255 of receive-connector \"Other\": make them "
+         "disjoint, or let one range contain the other"},
+        {"192.0.2.1:25", {"192.168.0.128-192.168.1.255"}, "overlaps with"},
+        {"192.0.2.1:26", {"192.168.0.128-192.168.1.255"}, ""},
+        {"[::]:25", {"192.168.0.128-192.168.1.255"}, ""},
+        {"0.0.0.0:25", {"192.168.0.0-192.168.0.127"}, ""},
+    };
+    for (const auto& row : table) {
+        INFO(row.binding << " " << row.ranges.front());
+        auto parts = sound_parts();
+        parts.receive_connectors = {
+            connector("Default", {"0.0.0.0:25"}, {"0.0.0.0-255.255.255.255"}),
+            connector("LAN", {"0.0.0.0:25"}, {"192.168.0.0-192.168.0.255"}),
+            connector("Other", {row.binding}, row.ranges)};
+        if (row.says.empty()) {
+            CHECK(problems_of(parts) == "");
+        } else {
+            CHECK_THAT(problems_of(parts), Catch::Contains(row.says));
+        }
+    }
+}
+
+TEST_CASE("bindings to port 0 pick a free port each, so they never meet", "[config][validation]") {
+    auto parts = sound_parts();
+    parts.receive_connectors = {
+        connector("A", {"127.0.0.1:0"}, {"0.0.0.0/0"}),
+        connector("B", {"127.0.0.1:0"}, {"0.0.0.0/0"})};
+
+    CHECK(problems_of(parts) == "");
+}
+
+TEST_CASE("a banner is a whole greeting line", "[config][validation]") {
+    struct Row {
+        std::string banner;
+        bool legal;
+    };
+
+    const std::vector<Row> table = {
+        {"", true},
+        {"220 mail.contoso.com ESMTP", true},
+        {"220 ", false},
+        {"250 mail", false},
+        {"mail.contoso.com", false},
+        {"220 b\xC3\xBCro", false},
+        {"220 " + std::string(506, 'x'), true},
+        {"220 " + std::string(507, 'x'), false},
+    };
+    for (const auto& row : table) {
+        INFO(row.banner);
+        auto parts = sound_parts();
+        parts.receive_connectors[0].banner = row.banner;
+        CHECK(problems_of(parts).empty() == row.legal);
+    }
+}
+
+TEST_CASE("silence ends a session before its age does", "[config][validation]") {
+    auto parts = sound_parts();
+    parts.receive_connectors[0].connection_inactivity_timeout = std::chrono::minutes(10);
+
+    CHECK(
+        problems_of(parts) ==
+        "receive-connector \"Default\", connection_inactivity_timeout: 10m is not less than "
+        "connection_timeout, which is 10m: lower this one or raise the other\n");
+}
+
+TEST_CASE("an accepted domain is there once, and exactly one is default", "[config][validation]") {
+    auto twice = sound_parts();
+    twice.accepted_domains.push_back(domain("contoso.com"));
+    twice.accepted_domains[1].name = "Copy";
+    auto wildcard = sound_parts();
+    wildcard.accepted_domains.push_back(domain("*.contoso.com"));
+    auto none = sound_parts();
+    none.accepted_domains[0].is_default = false;
+    auto two = sound_parts();
+    two.accepted_domains.push_back(domain("fabrikam.com", true));
+
+    CHECK(
+        problems_of(twice) ==
+        "accepted-domain \"Copy\", domain: contoso.com is already the domain of accepted-domain "
+        "\"contoso.com\"\n");
+    CHECK(problems_of(wildcard) == "");
+    CHECK_THAT(problems_of(none), Catch::Contains("no accepted domain would be the default"));
+    CHECK_THAT(problems_of(two), Catch::Contains("more than one accepted domain"));
+}
+
+TEST_CASE("what shuts out the world or lets it relay is warned of", "[config][validation]") {
+    auto closed = sound_parts();
+    closed.receive_connectors[0].enabled = false;
+    auto inside = sound_parts();
+    inside.receive_connectors[0] = connector("LAN", {"0.0.0.0:25"}, {"10.0.0.0/8", "127.0.0.0/8"});
+    auto relay = sound_parts();
+    relay.receive_connectors[0].permissions = static_cast<PermissionSet>(Permission::any_recipient);
+    auto late = sound_parts();
+    late.transport.delay_notification_timeout = late.transport.message_expiration_timeout;
+
+    CHECK(warnings_of(closed) == "no receive connector is left that takes mail from outside\n");
+    CHECK(warnings_of(inside) == "no receive connector is left that takes mail from outside\n");
+    CHECK_THAT(warnings_of(relay), Catch::Contains("relays mail of anybody to anybody"));
+    CHECK_THAT(warnings_of(late), Catch::Contains("senders will never be told of a delay"));
+}
+
+}  // namespace mailflow
