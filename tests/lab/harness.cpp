@@ -209,8 +209,8 @@ class Harness {
             }
         }
         ctl({"transport-config", "set", "--message-retry-interval", "2s"});
-        for (const auto& listener :
-             boost::json::parse(ctl({"status", "--json"})).at("listeners").as_array()) {
+        const auto status = boost::json::parse(ctl({"status", "--json"}));
+        for (const auto& listener : status.at("listeners").as_array()) {
             const auto endpoint =
                 Endpoint::parse(std::string_view(listener.at("endpoint").as_string())).value();
             const std::string connector(listener.at("connector").as_string());
