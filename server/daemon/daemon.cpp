@@ -28,6 +28,8 @@ namespace mailflow {
 namespace {
 
 constexpr auto kStopLimit = std::chrono::seconds(20);
+// The stores are closed by then: a task that does not end holds nothing up but the exit.
+constexpr auto kJoinLimit = std::chrono::seconds(5);
 constexpr auto kFlushInterval = std::chrono::seconds(1);
 constexpr unsigned kMaxLanes = 64;  // QueueId has six bits for the lane
 
@@ -267,13 +269,12 @@ void Daemon::Members::stop_everything() {
     };
     lane.post([&lane, this, &done, &end] { lane.spawn("stop", end(this, &done)); });
     done.get_future().wait();
-    for (auto* thread : {console.get()}) {
-        thread->lane().post([thread] { thread->lane().stop(); });
-        thread->join();
-    }
+    std::vector<LaneThread*> threads = {console.get()};
     for (auto& thread : lanes) {
-        thread->lane().post([&thread] { thread->lane().stop(); });
-        thread->join();
+        threads.push_back(thread.get());
+    }
+    for (auto* thread : threads) {
+        thread->stop_and_join(kJoinLimit);
     }
     admin.reset();
     api.reset();

@@ -17,6 +17,23 @@ void LaneThread::start(const char* name) {
     ::pthread_setname_np(thread_.native_handle(), name);
 }
 
+void LaneThread::stop_and_join(std::chrono::milliseconds limit) {
+    if (!thread_.joinable()) {
+        return;
+    }
+    lane_.post([this] { lane_.stop(); });
+    work_.reset();
+    if (finished_.get_future().wait_for(limit) == std::future_status::timeout) {
+        lane_.post([this] {
+            lane_.log().error(
+                "tasks did not end",
+                {{"lane", lane_.number()}, {"tasks", lane_.tasks().live_names()}});
+            context_.stop();
+        });
+    }
+    join();
+}
+
 void LaneThread::join() {
     if (thread_.joinable()) {
         work_.reset();
@@ -29,6 +46,7 @@ void LaneThread::run() {
     for (;;) {
         try {
             context_.run();
+            finished_.set_value();
             return;
         } catch (const std::exception& error) {
             lane_.log().error(

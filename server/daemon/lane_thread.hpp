@@ -7,6 +7,8 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 
+#include <chrono>
+#include <future>
 #include <thread>
 
 namespace mailflow {
@@ -20,19 +22,22 @@ class LaneThread {
 
     // `name`: at most 15 characters, shown by ps and top.
     void start(const char* name);
-    // After every task of the lane has ended: lets the loop run dry and joins.
-    void join();
+    // Wakes every sleeper, lets the loop run dry and joins. Tasks that have not ended within
+    // `limit` are named in the log and left where they are.
+    void stop_and_join(std::chrono::milliseconds limit);
 
     [[nodiscard]] Lane& lane() noexcept { return lane_; }
 
   private:
     void run();
+    void join();
 
     SystemRandom random_;
     asio::io_context context_{1};
     asio::executor_work_guard<Executor> work_{context_.get_executor()};
     Lane lane_;
     std::thread thread_;
+    std::promise<void> finished_;
 };
 
 }  // namespace mailflow

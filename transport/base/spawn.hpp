@@ -7,7 +7,9 @@
 #include "transport/base/task.hpp"
 
 #include <cstddef>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace mailflow {
 
@@ -29,13 +31,26 @@ class TaskScope {
     // Tasks that ended by an exception: a broken invariant each, also logged.
     [[nodiscard]] std::size_t failed() const noexcept { return failed_; }
 
+    // Names of the tasks that have not ended, each with its number: `admin session ×2`. For a stop
+    // that takes too long.
+    [[nodiscard]] std::string live_names() const;
+
     [[nodiscard]] const Executor& executor() const noexcept { return executor_; }
 
   private:
+    struct Name {
+        std::string_view text;
+        std::size_t live = 0;
+    };
+
+    // Few names, all literals: found by their address.
+    Name& name_of(std::string_view text);
+
     Executor executor_;
     Log log_;
     std::size_t live_ = 0;
     std::size_t failed_ = 0;
+    std::vector<Name> names_;
 };
 
 }  // namespace mailflow

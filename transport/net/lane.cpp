@@ -58,6 +58,9 @@ Task<ErrorCode> Lane::sleep_until(MonotonicTime when) {
 
 void Lane::stop() {
     stopping_ = true;
+    // A timer that stays armed would keep the io_context running until it fires.
+    timer_->armed.reset();
+    timer_->timer.cancel();
     auto sleepers = std::move(sleepers_);
     sleepers_.clear();
     for (auto& [when, sleeper] : sleepers) {
@@ -84,7 +87,7 @@ void Lane::run_timers(MonotonicTime now) {
 }
 
 void Lane::arm() {
-    if (!parts_.arm_timers) {
+    if (!parts_.arm_timers || stopping_) {
         return;
     }
     const auto next = next_deadline();

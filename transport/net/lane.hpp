@@ -64,7 +64,8 @@ class Lane {
     // Memory every connection of this lane reads into; contents hold until the next co_await.
     [[nodiscard]] std::span<char> scratch() noexcept { return scratch_; }
 
-    // Wakes every sleeper and makes later sleeps return at once.
+    // Wakes every sleeper and makes later sleeps return at once. Deadlines expire no more:
+    // connections are closed before.
     void stop();
 
     [[nodiscard]] bool is_stopping() const noexcept { return stopping_; }
