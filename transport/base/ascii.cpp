@@ -7,21 +7,27 @@ namespace mailflow::ascii {
 
 std::string to_lower(std::string_view text) {
     std::string result(text);
-    std::transform(result.begin(), result.end(), result.begin(), [](char c) { return to_lower(c); });
+    std::transform(
+        result.begin(), result.end(), result.begin(), [](char c) { return to_lower(c); });
     return result;
 }
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return to_lower(x) == to_lower(y); });
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
+        return to_lower(x) == to_lower(y);
+    });
 }
 
 bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) noexcept {
-    return text.size() >= prefix.size() && equal_ignoring_case(text.substr(0, prefix.size()), prefix);
+    return text.size() >= prefix.size() &&
+           equal_ignoring_case(text.substr(0, prefix.size()), prefix);
 }
 
 bool less_ignoring_case(std::string_view a, std::string_view b) noexcept {
     const auto order = std::lexicographical_compare_three_way(
-        a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return to_lower(x) <=> to_lower(y); });
+        a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
+            return to_lower(x) <=> to_lower(y);
+        });
     return order != 0 ? order < 0 : a < b;
 }
 

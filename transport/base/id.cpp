@@ -49,11 +49,13 @@ QueueId QueueId::earliest_at(UtcTime time) noexcept {
 }
 
 UtcTime QueueId::time() const noexcept {
-    return kEpoch + std::chrono::milliseconds(static_cast<std::int64_t>(value >> (kLaneBits + kSequenceBits)));
+    return kEpoch + std::chrono::milliseconds(
+                        static_cast<std::int64_t>(value >> (kLaneBits + kSequenceBits)));
 }
 
 QueueIdSource::QueueIdSource(const Clock& clock, unsigned lane) noexcept
-    : clock_(clock), lane_(lane & ((1U << kLaneBits) - 1)) {}
+    : clock_(clock)
+    , lane_(lane & ((1U << kLaneBits) - 1)) {}
 
 QueueId QueueIdSource::next() noexcept {
     const auto now = milliseconds_since_epoch(clock_.now()) << kSequenceBits;

@@ -1,10 +1,9 @@
 #include "transport/base/task_runner.hpp"
 
-#include <pthread.h>
-
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <pthread.h>
 #include <string>
 #include <thread>
 
@@ -34,7 +33,8 @@ struct ThreadRunner::State {
     }
 };
 
-ThreadRunner::ThreadRunner(std::string_view name) : state_(std::make_unique<State>()) {
+ThreadRunner::ThreadRunner(std::string_view name)
+    : state_(std::make_unique<State>()) {
     state_->thread = std::thread([state = state_.get()] { state->run(); });
     ::pthread_setname_np(state_->thread.native_handle(), std::string(name).c_str());
 }

@@ -1,5 +1,5 @@
-// A message's content as it is kept and sent: an immutable stored body (header and body as received, CRLF lines,
-// dot-unstuffed) and a prefix of header fields we added in front of it.
+// A message's content as it is kept and sent: an immutable stored body (header and body as
+// received, CRLF lines, dot-unstuffed) and a prefix of header fields we added in front of it.
 #pragma once
 
 #include <array>
@@ -21,14 +21,14 @@ struct BodyRef {
 
 // Facts about the content, learned while it streamed in.
 struct ContentFacts {
-    bool eight_bit = false;          // an octet over 127 in header or body
-    bool smtputf8_header = false;    // an octet over 127 in the header
-    std::uint32_t received_count = 0;// Received fields: hops so far
+    bool eight_bit = false;            // an octet over 127 in header or body
+    bool smtputf8_header = false;      // an octet over 127 in the header
+    std::uint32_t received_count = 0;  // Received fields: hops so far
     bool has_date = false;
     bool has_from = false;
-    std::string message_id;          // with angle brackets; empty when absent
-    std::string subject;             // unfolded, raw, at most 256 octets
-    std::uint64_t header_size = 0;   // octets up to and including the empty line
+    std::string message_id;         // with angle brackets; empty when absent
+    std::string subject;            // unfolded, raw, at most 256 octets
+    std::uint64_t header_size = 0;  // octets up to and including the empty line
 };
 
 struct Content {

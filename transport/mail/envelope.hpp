@@ -14,8 +14,8 @@ enum class BodyType : std::uint8_t { seven_bit, eight_bit_mime };
 struct Envelope {
     ReversePath reverse_path;
     BodyType body = BodyType::seven_bit;
-    bool smtputf8 = false;           // RFC 6531: the transaction asked for it
-    std::uint64_t declared_size = 0; // RFC 1870 SIZE=, 0 when absent
+    bool smtputf8 = false;            // RFC 6531: the transaction asked for it
+    std::uint64_t declared_size = 0;  // RFC 1870 SIZE=, 0 when absent
     std::vector<ForwardPath> recipients;
 };
 

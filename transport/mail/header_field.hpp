@@ -74,6 +74,7 @@ class HeaderBlock {
     [[nodiscard]] Iterator begin() const { return Iterator(text_); }
 
     [[nodiscard]] static std::default_sentinel_t end() noexcept { return {}; }
+
     // Octets of all fields, without the empty line.
     [[nodiscard]] std::size_t size() const noexcept;
     // The first field of that name, in any case of letters.

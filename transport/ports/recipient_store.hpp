@@ -25,7 +25,8 @@ class RecipientStore {
     // How many recipients have an address in this domain (accepted domains in use cannot go).
     virtual Task<Result<std::uint64_t>> count_in_domain(DomainName domain) = 0;
     // The domains recipients have addresses in, as A-labels, in order; `after` exclusive.
-    virtual Task<Result<std::vector<std::string>>> domains(std::string after, std::size_t limit) = 0;
+    virtual Task<Result<std::vector<std::string>>> domains(
+        std::string after, std::size_t limit) = 0;
     // Error::already_exists when the name, the alias or one of the addresses is taken (by another).
     virtual Task<Result<>> create(MailRecipient recipient, ChangeAuthor author) = 0;
     // Error::not_found, or as `create`. A new name renames.

@@ -17,14 +17,14 @@ struct ObjectRecord {
     std::string document;
 };
 
-// One of the changes made as one transaction: writes an object, new or not; renames it, with or without a new document;
-// removes it when neither a document nor a new name is given. Renaming or removing what is not there is
-// Error::not_found, a new name that is taken Error::already_exists.
+// One of the changes made as one transaction: writes an object, new or not; renames it, with or
+// without a new document; removes it when neither a document nor a new name is given. Renaming or
+// removing what is not there is Error::not_found, a new name that is taken Error::already_exists.
 struct ObjectChange {
     std::string type;
     std::string name;
     std::optional<std::string> document;
-    std::string new_name;                 // not empty: rename
+    std::string new_name;  // not empty: rename
 };
 
 struct ChangeAuthor {
