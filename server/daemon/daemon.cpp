@@ -30,7 +30,7 @@ namespace {
 constexpr auto kStopLimit = std::chrono::seconds(20);
 // The stores are closed by then: a task that does not end holds nothing up but the exit.
 constexpr auto kJoinLimit = std::chrono::seconds(5);
-constexpr auto kFlushInterval = std::chrono::seconds(1);
+constexpr auto kFlushInterval = std::chrono::milliseconds(200);
 constexpr unsigned kMaxLanes = 64;  // QueueId has six bits for the lane
 
 unsigned lanes_of(const Bootstrap& settings) {

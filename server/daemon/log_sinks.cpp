@@ -3,18 +3,21 @@
 #include "transport/base/ascii.hpp"
 #include "transport/mail/date_time.hpp"
 
+#include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
 #include <mutex>
-#include <spdlog/async.h>
-#include <spdlog/async_logger.h>
-#include <spdlog/details/file_helper.h>
-#include <spdlog/sinks/base_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <new>
+#include <unistd.h>
+#include <utility>
 
 namespace mailflow {
 
 namespace {
 
-constexpr std::size_t kQueuedLines = 8192;
+// Octets that make the thread write without being asked, and those beyond which lines are dropped.
+constexpr std::size_t kGatherAtMost = 64UL * 1024;
+constexpr std::size_t kMaxGathered = 8UL * 1024 * 1024;
 
 const char* to_text(LogLevel level) noexcept {
     switch (level) {
@@ -79,67 +82,35 @@ bool needs_quotes(const std::string& text) {
            std::any_of(text.begin(), text.end(), ascii::is_control);
 }
 
-// A file that can be opened again by name.
-class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
-  public:
-    explicit FileSink(const std::string& path) { file_.open(path); }
-
-    void reopen() {
-        const std::lock_guard lock(mutex_);
-        file_.reopen(false);
-    }
-
-  private:
-    void sink_it_(const spdlog::details::log_msg& message) override {
-        spdlog::memory_buf_t line;
-        line.append(message.payload.data(), message.payload.data() + message.payload.size());
-        line.push_back('\n');
-        file_.write(line);
-    }
-
-    void flush_() override { file_.flush(); }
-
-    spdlog::details::file_helper file_;
-};
+int open_log_file(const std::string& path) {
+    return ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+}
 
 }  // namespace
 
-struct DaemonLog::Output {
-    std::shared_ptr<spdlog::details::thread_pool> pool =
-        std::make_shared<spdlog::details::thread_pool>(kQueuedLines, 1);
-    std::shared_ptr<FileSink> file;
-    std::shared_ptr<spdlog::async_logger> logger;
-};
-
 Result<std::unique_ptr<DaemonLog>> DaemonLog::open(
     const Bootstrap::LogSettings& settings, const Clock& clock) {
-    std::unique_ptr<DaemonLog> log(new DaemonLog(settings, clock));
-    try {
-        spdlog::sink_ptr sink;
-        if (settings.target == LogTarget::file) {
-            log->output_->file = std::make_shared<FileSink>(settings.file);
-            sink = log->output_->file;
-        } else {
-            sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-            sink->set_pattern("%v");
+    int descriptor = STDERR_FILENO;
+    if (settings.target == LogTarget::file) {
+        descriptor = open_log_file(settings.file);
+        if (descriptor < 0) {
+            return ErrorCode(errno, boost::system::system_category());
         }
-        log->output_->logger = std::make_shared<spdlog::async_logger>(
-            "mailflowd", sink, log->output_->pool, spdlog::async_overflow_policy::overrun_oldest);
-        log->output_->logger->set_level(spdlog::level::trace);
-    } catch (const spdlog::spdlog_ex&) {
-        return make_error_code(boost::system::errc::permission_denied);
     }
-    return log;
+    return std::unique_ptr<DaemonLog>(new DaemonLog(settings, clock, descriptor));
 }
 
-DaemonLog::DaemonLog(const Bootstrap::LogSettings& settings, const Clock& clock)
+DaemonLog::DaemonLog(const Bootstrap::LogSettings& settings, const Clock& clock, int descriptor)
     : settings_(settings)
     , clock_(clock)
-    , output_(std::make_unique<Output>()) {}
+    , descriptor_(descriptor)
+    , thread_(std::make_unique<ThreadRunner>("log")) {}
 
 DaemonLog::~DaemonLog() {
-    if (output_->logger) {
-        output_->logger->flush();
+    thread_->post([this] { write_gathered(); });
+    thread_.reset();
+    if (descriptor_ != STDERR_FILENO) {
+        ::close(descriptor_);
     }
 }
 
@@ -150,29 +121,76 @@ void DaemonLog::write(
         if (settings_.target == LogTarget::journal) {
             line.insert(0, journal_prefix(level));
         }
-        output_->logger->log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
-        dirty_.store(true, std::memory_order_relaxed);
-    } catch (...) {
-        // A line that cannot be written must not stop mail.
-        dirty_.store(true, std::memory_order_relaxed);
+        append(std::move(line), level >= LogLevel::warning);
+    } catch (const std::bad_alloc&) {
+        // A line that finds no memory must not stop mail.
+        return;
+    }
+}
+
+void DaemonLog::append(std::string line, bool hurry) {
+    const std::lock_guard lock(mutex_);
+    if (gathered_.size() + line.size() > kMaxGathered) {
+        ++dropped_;
+        return;
+    }
+    gathered_ += line;
+    gathered_ += '\n';
+    if (!ordered_ && (hurry || gathered_.size() > kGatherAtMost)) {
+        ordered_ = true;
+        thread_->post([this] { write_gathered(); });
     }
 }
 
 void DaemonLog::flush() noexcept {
-    if (dirty_.exchange(false)) {
-        output_->logger->flush();
+    const std::lock_guard lock(mutex_);
+    if (!ordered_ && !gathered_.empty()) {
+        ordered_ = true;
+        thread_->post([this] { write_gathered(); });
     }
 }
 
+void DaemonLog::write_gathered() noexcept {
+    std::uint64_t dropped = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        writing_.swap(gathered_);
+        dropped = std::exchange(dropped_, 0);
+        ordered_ = false;
+    }
+    if (dropped > 0) {
+        writing_ += log_line(
+            settings_.format,
+            clock_.now(),
+            LogLevel::warning,
+            "log lines dropped",
+            {{"count", dropped}});
+        writing_ += '\n';
+    }
+    std::string_view rest = writing_;
+    while (!rest.empty()) {
+        const auto written = ::write(descriptor_, rest.data(), rest.size());
+        if (written < 0 && errno != EINTR) {
+            break;  // a full disk or a closed pipe: these lines are lost, mail goes on
+        }
+        rest.remove_prefix(written < 0 ? 0 : static_cast<std::size_t>(written));
+    }
+    writing_.clear();
+}
+
 void DaemonLog::reopen() noexcept {
-    if (!output_->file) {
+    thread_->post([this] { open_again(); });
+}
+
+void DaemonLog::open_again() noexcept {
+    if (settings_.target != LogTarget::file) {
         return;
     }
-    try {
-        output_->file->reopen();
-    } catch (const spdlog::spdlog_ex&) {
-        // The folder is gone or full: lines are lost until the next reopen, mail goes on.
-        dirty_.store(false);
+    write_gathered();
+    const int again = open_log_file(settings_.file);
+    if (again >= 0) {  // else the folder is gone: the old file goes on
+        ::close(descriptor_);
+        descriptor_ = again;
     }
 }
 

@@ -24,7 +24,6 @@ endif()
 
 # What none of the six can do; reasons in third_party/README.md.
 mailflow_package(SQLiteCpp libsqlitecpp-dev)
-mailflow_package(spdlog libspdlog-dev)
 mailflow_package(tomlplusplus libtomlplusplus-dev)
 mailflow_package(Idn2 libidn2-dev)
 mailflow_package(Threads libc6-dev)
