@@ -1,5 +1,6 @@
 #include "config/organization_service.hpp"
 
+#include "tests/support/late_object_store.hpp"
 #include "tests/support/memory_object_store.hpp"
 #include "tests/support/memory_recipient_store.hpp"
 #include "tests/support/run_task.hpp"
@@ -489,14 +490,16 @@ TEST_CASE("nobody being postmaster any more is warned of", "[config][service]") 
 
 TEST_CASE("edits that come together take turns and all count", "[config][service]") {
     Fixture fixture;
+    LateObjectStore late(fixture.objects, fixture.test.context);
+    OrganizationService service(
+        {late, fixture.recipients, {"mail.contoso.com", "default"}, nullptr});
+    REQUIRE(fixture.test.run(service.open({})).has_value());
     constexpr int kEdits = 5;
     int done = 0;
     for (int i = 0; i < kEdits; ++i) {
-        ChangeRequest request{
-            "accepted-domain", "d" + std::to_string(i) + ".com", {}, fixture.author};
         asio::co_spawn(
             fixture.test.context,
-            fixture.service.create(std::move(request)),
+            service.create({"accepted-domain", "d" + std::to_string(i) + ".com", {}, {}}),
             [&done](const std::exception_ptr& error, const ChangeOutcome& outcome) {
                 done += !error && outcome.ok();
             });
@@ -505,7 +508,7 @@ TEST_CASE("edits that come together take turns and all count", "[config][service
     fixture.test.poll();
 
     CHECK(done == kEdits);
-    CHECK(fixture.service.list("accepted-domain").size() == kEdits + 1);
+    CHECK(service.list("accepted-domain").size() == kEdits + 1);
 }
 
 TEST_CASE("a change the store does not take is told and not published", "[config][service]") {

@@ -101,22 +101,30 @@ TEST_CASE("questions asked while a look-up is away go in one batch", "[storage][
 
 TEST_CASE("an answer from before a change is given but not kept", "[storage][directory]") {
     DirectoryFixture fixture;
+    // The lane has a loop of its own, so that the change falls between the look-up and the answer.
+    asio::io_context lane;
+    const auto directory = fixture.database->make_directory(lane.get_executor());
+    const auto alice = EmailAddress::parse("alice@contoso.com").value();
     std::optional<bool> known;
-    asio::co_spawn(
-        fixture.test.context,
-        fixture.directory_of_lane->find_recipient(EmailAddress::parse("alice@contoso.com").value()),
-        [&known](const std::exception_ptr&, const Result<MailRecipientPtr>& answer) {
-            known = answer && *answer != nullptr;
-        });
-    // Each step of the folded thread in turn: the question leaves before the change, its answer
-    // comes after it.
-    fixture.test.context.restart();
-    fixture.test.context.run_one();
-    fixture.add("alice");
+    const auto keep = [&known](const std::exception_ptr&, const Result<MailRecipientPtr>& answer) {
+        known = answer && *answer != nullptr;
+    };
+    asio::co_spawn(lane, directory->find_recipient(alice), keep);
+    lane.poll();
     fixture.test.poll();
+    fixture.add("alice");
+    lane.restart();
+    lane.poll();
+    REQUIRE(known == false);
 
-    REQUIRE(known);
-    CHECK(fixture.find("alice@contoso.com") == "alice");
+    asio::co_spawn(lane, directory->find_recipient(alice), keep);
+    lane.restart();
+    lane.poll();
+    fixture.test.poll();
+    lane.restart();
+    lane.poll();
+
+    CHECK(known == true);
 }
 
 }  // namespace mailflow
