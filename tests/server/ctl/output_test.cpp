@@ -4,6 +4,7 @@
 #include "server/ctl/time_text.hpp"
 #include "server/ctl/url.hpp"
 
+#include <boost/json/parse.hpp>
 #include <catch2/catch.hpp>
 
 using namespace mailflow::ctl;
