@@ -60,12 +60,17 @@ DeliveryQueue::DeliveryQueue(NextHop hop, NextHopState state, const QueueLimits&
     , window_(std::clamp(limits.first_window, 1U, widest_)) {}
 
 std::size_t DeliveryQueue::room() const noexcept {
-    const std::size_t bound = std::size_t{2} * window() * messages_per_connection_;
+    const auto bound = 2 * bound_of_window();
     return active() >= bound ? 0 : bound - active();
 }
 
 bool DeliveryQueue::is_half_empty() const noexcept {
-    return active() <= std::size_t{window()} * messages_per_connection_;
+    return active() <= bound_of_window();
+}
+
+// A hop that is failing needs one message to be tried with, not all that waits for it.
+std::size_t DeliveryQueue::bound_of_window() const noexcept {
+    return is_failing() ? 1 : std::size_t{window()} * messages_per_connection_;
 }
 
 bool DeliveryQueue::takes(std::size_t recipients) const noexcept {
@@ -116,7 +121,7 @@ std::vector<WaitingJob> DeliveryQueue::take(std::optional<QueueId> only) {
 }
 
 std::uint32_t DeliveryQueue::window() const noexcept {
-    return state_.attempts > 0 ? 1 : static_cast<std::uint32_t>(window_);
+    return is_failing() ? 1 : static_cast<std::uint32_t>(window_);
 }
 
 bool DeliveryQueue::can_start(UtcTime now) const noexcept {

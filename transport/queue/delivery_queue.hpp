@@ -74,6 +74,9 @@ class DeliveryQueue {
 
     [[nodiscard]] bool in_retry(UtcTime now) const noexcept { return state_.next_retry > now; }
 
+    // Its last attempt could not reach it.
+    [[nodiscard]] bool is_failing() const noexcept { return state_.attempts > 0; }
+
     // The hop answered an attempt. True: it had been failing, and its state has changed.
     bool on_success();
 
@@ -117,6 +120,7 @@ class DeliveryQueue {
         std::map<std::string, std::list<Line>::iterator> by_sender_;
     };
 
+    [[nodiscard]] std::size_t bound_of_window() const noexcept;
     std::vector<WaitingJob> take(std::optional<QueueId> only);
 
     NextHop hop_;

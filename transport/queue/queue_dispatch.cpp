@@ -157,7 +157,9 @@ void QueueManager::requeue(std::vector<WaitingJob> jobs) {
 
 void QueueManager::pump(DeliveryQueue& queue) {
     while (can_work() && queue.can_start(now())) {
-        if (running_ >= parts_.limits.running) {
+        const bool is_too_many =
+            queue.is_failing() && running_at_failing_ >= parts_.limits.running_at_failing;
+        if (running_ >= parts_.limits.running || is_too_many) {
             if (std::find(waiting_hops_.begin(), waiting_hops_.end(), queue.key()) ==
                 waiting_hops_.end()) {
                 waiting_hops_.push_back(queue.key());
@@ -169,7 +171,9 @@ void QueueManager::pump(DeliveryQueue& queue) {
 }
 
 void QueueManager::pump_waiting() {
-    while (!waiting_hops_.empty() && running_ < parts_.limits.running) {
+    // Those that still cannot start line up again.
+    for (auto turns = waiting_hops_.size(); turns > 0 && running_ < parts_.limits.running;
+         --turns) {
         const auto found = hops_.find(waiting_hops_.front());
         waiting_hops_.pop_front();
         if (found != hops_.end()) {
@@ -189,6 +193,8 @@ void QueueManager::start_attempt(DeliveryQueue& queue, WaitingJob job) {
     DeliveryJob delivery{active.message, queue.hop(), job.recipients, parts_.organization};
     std::sort(delivery.recipients.begin(), delivery.recipients.end());
     Attempt begun{std::move(job), queue.key(), queue.generation(), choose_lane(), started};
+    begun.is_at_failing = queue.is_failing();
+    running_at_failing_ += begun.is_at_failing ? 1 : 0;
     ++running_;
     ++running_on_[begun.lane];
     run("delivery", attempt(std::move(delivery), std::move(begun)));

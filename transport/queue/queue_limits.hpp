@@ -18,6 +18,9 @@ struct QueueLimits {
     std::uint64_t body_bytes = 64ULL * 1024 * 1024;
     // Attempts running at the same time, all next hops together.
     std::size_t running = 500;
+    // Of those, attempts at next hops that are failing: dead hosts must not keep the others
+    // waiting.
+    std::size_t running_at_failing = 250;
     // Attempts at the same time per next hop: where the window starts, and how far it opens.
     std::uint32_t first_window = 5;
     std::uint32_t widest_window = 20;

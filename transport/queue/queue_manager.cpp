@@ -301,6 +301,11 @@ Task<Result<>> QueueManager::hold(QueueId id, bool held) {
         co_return loaded.error();
     }
     auto& active = *active_.find(id);
+    if (active.held == held) {
+        settle(id);
+        commit_changes();
+        co_return Result<>();
+    }
     if (held) {
         for (auto& [key, queue] : hops_) {
             for (const auto& job : queue.take_out(id)) {

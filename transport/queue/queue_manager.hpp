@@ -127,6 +127,7 @@ class QueueManager {
         std::uint64_t generation = 0;
         std::size_t lane = 0;
         MonotonicTime started{};
+        bool is_at_failing = false;
     };
 
     // What to do with recipients whose next hop is full: new ones stay where they are on disk,
@@ -257,6 +258,7 @@ class QueueManager {
     std::map<std::string, DeliveryQueue> hops_;
     std::vector<std::size_t> running_on_;  // attempts by lane
     std::size_t running_ = 0;
+    std::size_t running_at_failing_ = 0;
     std::deque<std::string> waiting_hops_;  // could start, but too many attempts run
     std::vector<QueueChange> changes_;      // of the step under way
 

@@ -41,6 +41,7 @@ void QueueManager::on_report(
     auto& queue = hops_.at(attempt.hop);
     const auto ended = parts_.lane.clock().monotonic();
     queue.on_ended(attempt.job, ended);
+    running_at_failing_ -= attempt.is_at_failing ? 1 : 0;
     --running_;
     --running_on_[attempt.lane];
 

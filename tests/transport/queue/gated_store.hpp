@@ -24,9 +24,14 @@ class GatedStore final : public QueueStore {
         held_ = held;
         only_ = only;
         while (!held_ && !waiting_.empty()) {
-            waiting_.back()->complete(true);
-            waiting_.pop_back();
+            release_read();
         }
+    }
+
+    // The read that waits longest returns; those after it are held still.
+    void release_read() {
+        waiting_.front()->complete(true);
+        waiting_.erase(waiting_.begin());
     }
 
     [[nodiscard]] std::size_t waiting() const noexcept { return waiting_.size(); }

@@ -69,7 +69,7 @@ struct QueueFixture {
             .directory = directory,
             .ids = ids,
             .organization = std::make_shared<const Organization>(organization),
-            .lanes = {{&lane.lane, &mailbox, &smtp}},
+            .lanes = agents,
             .limits = limits});
         manager->start();
         lane.poll();
@@ -168,6 +168,7 @@ struct QueueFixture {
     QueueIdSource ids{lane.clock, 0};
     RecordingAgent mailbox;
     RecordingAgent smtp;
+    std::vector<DeliveryLane> agents = {{&lane.lane, &mailbox, &smtp}};
     Organization::Parts organization = organization_parts();
     QueueLimits limits;
     std::vector<std::unique_ptr<QueueManager>> dead;

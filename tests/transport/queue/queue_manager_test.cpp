@@ -219,6 +219,63 @@ TEST_CASE("attempts of all hops together keep to their limit", "[queue][manager]
     CHECK(f.store.messages().empty());
 }
 
+TEST_CASE("failing hops take a part of the attempts only", "[queue][manager]") {
+    QueueFixture f;
+    f.limits.running = 4;
+    f.limits.running_at_failing = 2;
+    f.start();
+    f.smtp.answer_with([](const auto&) { return report_hop_failure("timed out"); });
+    for (const auto* to : {"a@a.example", "b@b.example", "c@c.example"}) {
+        f.send("bob@example.net", {to});
+    }
+    f.smtp.hold(true);
+    f.lane.advance(seconds(70));
+    REQUIRE(f.smtp.running() == 2);
+
+    const auto id = f.send("bob@example.net", {"d@d.example"});
+    CHECK(f.smtp.attempts(id) == 1);
+    f.smtp.hold(false);
+    f.lane.poll();
+    CHECK(f.smtp.jobs().size() == 7);
+}
+
+TEST_CASE("a hop that breaks off keeps what it said before", "[queue][manager]") {
+    QueueFixture f;
+    f.start();
+    f.smtp.answer_with([](const DeliveryJob& job) {
+        auto report = report_delivered(job);
+        report.recipients.pop_back();
+        report.hop_failure = report_hop_failure("connection reset").hop_failure;
+        return report;
+    });
+
+    const auto id = f.send("bob@example.net", {"carol@example.org", "dan@example.org"});
+
+    CHECK(f.row(id, 0).state == RecipientState::delivered);
+    CHECK(f.row(id, 1).state == RecipientState::deferred);
+    CHECK(f.row(id, 1).due == f.lane.clock.now());
+    CHECK(f.manager->queues().at("dns|example.org|Internet").state().attempts == 1);
+}
+
+TEST_CASE("deliveries spread over lanes and come back to the queue's", "[queue][manager]") {
+    QueueFixture f;
+    Lane second({f.lane.context, f.lane.clock, f.lane.random, Log(), 1, false});
+    RecordingAgent there;
+    f.agents.push_back({&second, &there, &there});
+    f.start();
+    f.smtp.hold(true);
+
+    for (int i = 0; i < 4; ++i) {
+        f.send("bob@example.net", {"carol@example.org"});
+    }
+
+    CHECK(f.smtp.jobs().size() == 1);
+    CHECK(there.jobs().size() == 3);
+    f.smtp.hold(false);
+    f.lane.poll();
+    CHECK(f.store.messages().empty());
+}
+
 TEST_CASE("an agent that throws defers its recipients", "[queue][manager]") {
     QueueFixture f;
     f.start();
