@@ -155,6 +155,9 @@ ErrorCode CommitWriter::commit(Group& group) {
             }
         }
         for (std::size_t i = 0; i < group.items.size(); ++i) {
+            if (std::holds_alternative<MakeDue>(group.items[i].work)) {
+                rows_.write_hop_counts();
+            }
             group.outcomes[i] = apply(group.items[i]);
         }
         rows_.finish_group();
@@ -365,9 +368,15 @@ void CommitWriter::on_idle(std::uint64_t groups_then) {
     const std::int64_t all_pages = parts_.connection.number("PRAGMA page_count");
     if (free_pages > kKeptFreePages && free_pages > all_pages / 2) {
         const bool freed = vacuum_slice();
+        vacuumed_ = vacuumed_ || freed;
         if (freed) {
             arm_idle();
+            return;
         }
+    }
+    if (vacuumed_ && !failed_) {
+        vacuumed_ = false;
+        checkpoint("PRAGMA wal_checkpoint(PASSIVE)");
     }
 }
 

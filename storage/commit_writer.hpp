@@ -77,8 +77,10 @@ struct MakeDue {
 
 struct Barrier {};
 
+using CommitWork = std::variant<Barrier, NewMessage, NewReport, LazyChanges, MakeDue>;
+
 struct CommitItem {
-    std::variant<Barrier, NewMessage, NewReport, LazyChanges, MakeDue> work;
+    CommitWork work;
     CommitWaiter* waiter = nullptr;  // none: nobody waits, a failure stops the store
 };
 
@@ -155,6 +157,7 @@ class CommitWriter {
     bool lazy_armed_ = false;
     bool idle_armed_ = false;
     bool finished_ = false;
+    bool vacuumed_ = false;  // the file is shorter once the log is moved into it
 
     std::atomic<std::uint64_t> submitted_{0};
     std::atomic<std::uint64_t> settled_{0};

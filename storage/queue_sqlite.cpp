@@ -23,6 +23,25 @@ bool has_its_body(const QueuedMessage& message) noexcept {
     return ref.file != 0 || ref.length == (message.body ? message.body->size() : 0);
 }
 
+// Made outside of coroutines: GCC 12 copies temporaries inside them bit by bit.
+CommitItem item_of(CommitWork work) {
+    CommitItem item;
+    item.work = std::move(work);
+    return item;
+}
+
+CommitItem new_message(Submission submission) {
+    return item_of(NewMessage{std::move(submission)});
+}
+
+CommitItem new_report(Submission report, ReportMark mark) {
+    return item_of(NewReport{std::move(report), std::move(mark)});
+}
+
+CommitItem make_due_item(const std::string& hop, std::int64_t from, UtcTime now) {
+    return item_of(MakeDue{hop, from, now});
+}
+
 }  // namespace
 
 // ---- changes
@@ -41,7 +60,7 @@ Task<Result<>> SqliteQueueStore::commit(Submission submission) {
         co_return make_error_code(Error::corrupt);
     }
     const auto body = submission.message.body;
-    CommitItem item{NewMessage{std::move(submission)}};
+    auto item = new_message(std::move(submission));
     const auto outcome = co_await submit(std::move(item));
     if (!outcome.error) {
         SpoolingBodyStore::settle(body);
@@ -54,7 +73,7 @@ Task<Result<>> SqliteQueueStore::commit_report(Submission report, ReportMark mar
         co_return make_error_code(Error::corrupt);
     }
     const auto body = report.message.body;
-    CommitItem item{NewReport{std::move(report), std::move(mark)}};
+    auto item = new_report(std::move(report), std::move(mark));
     const auto outcome = co_await submit(std::move(item));
     if (!outcome.error) {
         SpoolingBodyStore::settle(body);
@@ -64,12 +83,12 @@ Task<Result<>> SqliteQueueStore::commit_report(Submission report, ReportMark mar
 
 void SqliteQueueStore::record(std::vector<QueueChange> changes) {
     if (!changes.empty()) {
-        writer_.submit(CommitItem{LazyChanges{std::move(changes)}});
+        writer_.submit(item_of(LazyChanges{std::move(changes)}));
     }
 }
 
 Task<Result<>> SqliteQueueStore::flush() {
-    CommitItem item{Barrier{}};
+    CommitItem item;
     const auto outcome = co_await submit(std::move(item));
     co_return result_of(outcome);
 }
@@ -79,7 +98,7 @@ Task<Result<std::uint64_t>> SqliteQueueStore::make_due(std::string hop, UtcTime 
     std::int64_t from = 0;
     bool done = false;
     while (!done) {
-        CommitItem item{MakeDue{hop, from, now}};
+        auto item = make_due_item(hop, from, now);
         const auto outcome = co_await submit(std::move(item));
         if (outcome.error) {
             co_return outcome.error;
@@ -100,7 +119,7 @@ Task<ErrorCode> SqliteQueueStore::settle() {
     if (writer_.is_settled()) {
         co_return ErrorCode();
     }
-    CommitItem item{Barrier{}};
+    CommitItem item;
     const auto outcome = co_await submit(std::move(item));
     co_return outcome.error;
 }

@@ -25,7 +25,7 @@ void QueueWriter::keep_item() {
     item_ = {};
 }
 
-void QueueWriter::finish_group() {
+void QueueWriter::write_hop_counts() {
     for (const auto& [hop, change] : group_.hops) {
         if (change != 0) {
             connection_.query("UPDATE next_hop SET deferred = deferred + ?1 WHERE id = ?2")
@@ -40,6 +40,11 @@ void QueueWriter::finish_group() {
                 .run();
         }
     }
+    group_.hops.clear();
+}
+
+void QueueWriter::finish_group() {
+    write_hop_counts();
     if (group_.messages != 0 || group_.deferred != 0 || group_.held != 0) {
         connection_
             .query(

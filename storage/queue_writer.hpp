@@ -27,6 +27,8 @@ class QueueWriter {
     void begin_item() { item_ = {}; }
 
     void keep_item();
+    // The counts of queues so far, for an item that reads them: outside of its savepoint.
+    void write_hop_counts();
     void finish_group();
 
     void insert(const QueuedMessage& message);

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <ostream>
 #include <stdexcept>
 #include <utility>
 
@@ -19,11 +20,11 @@ int open_flags(SqliteRole role) noexcept {
 }
 
 void set_writer_pragmas(SqliteConnection& connection, const SqliteSettings& settings) {
-    // Both only take before the first table; a file that has one keeps its own.
-    connection.execute("PRAGMA auto_vacuum=INCREMENTAL");
+    // Both only take before the first table, in this order; a file that has one keeps its own.
     connection.execute(
         settings.page_size == SqlitePageSize::kib16 ? "PRAGMA page_size=16384"
                                                     : "PRAGMA page_size=4096");
+    connection.execute("PRAGMA auto_vacuum=INCREMENTAL");
     if (connection.text("PRAGMA journal_mode=WAL") != "wal") {
         throw SQLite::Exception("the database does not take a write-ahead log", SQLITE_CANTOPEN);
     }
@@ -279,6 +280,10 @@ StoreFailure failure_of(
     text += ": ";
     text += exception.what();
     return {error_of(exception), std::move(text)};
+}
+
+std::ostream& operator<<(std::ostream& out, const StoreFailure& failure) {
+    return out << failure.text;
 }
 
 void throw_exception_from_error(

@@ -13,6 +13,7 @@
 #include <SQLiteCpp/Statement.h>
 #include <chrono>
 #include <cstdint>
+#include <iosfwd>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -25,6 +26,8 @@ struct StoreFailure {
     ErrorCode code;
     std::string text;
 };
+
+std::ostream& operator<<(std::ostream& out, const StoreFailure& failure);
 
 [[noreturn]] void throw_exception_from_error(
     const StoreFailure& failure, const boost::source_location& where);
