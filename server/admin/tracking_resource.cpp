@@ -38,9 +38,17 @@ json::object to_json(const TrackingEvent& event) {
     return object;
 }
 
+// Message-IDs are kept as the field has them; people type them with and without the brackets.
+std::string with_brackets(std::string_view message_id) {
+    if (message_id.empty() || message_id.front() == '<') {
+        return std::string(message_id);
+    }
+    return "<" + std::string(message_id) + ">";
+}
+
 // The query, or what is wrong with the request.
 std::string read_query(const HttpRequest& request, TrackingQuery& query) {
-    query.message_id = request.parameter("message_id");
+    query.message_id = with_brackets(request.parameter("message_id"));
     query.sender = request.parameter("from");
     query.recipient = request.parameter("to");
     if (const auto text = request.parameter("queue_id"); !text.empty()) {

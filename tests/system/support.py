@@ -1,12 +1,16 @@
 """Running the real programs in system tests: mailflowd, smtpctl, mailflow-lab and unpacked peers, on free loopback ports,
 everything in a temporary folder, nothing left behind. Waits are for an event and end after 30 s."""
 import contextlib
+import ctypes
+import email
+import fcntl
 import json
 import os
 import pathlib
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -83,22 +87,26 @@ class Process:
 class Mailflow:
     """One mailflowd with a state directory of its own."""
 
-    def __init__(self, folder, dns=None, domain="contoso.com", node="mail.contoso.com", lines=()):
+    def __init__(self, folder, dns=None, domain="contoso.com", node="mail.contoso.com", lines=(), address="127.0.0.1",
+                 state="state", allow='"127.0.0.0/8"', prefix=()):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.state = self.folder / state
+        self.prefix = list(prefix)
+        self.expected_exit = 0
         self.config = self.folder / "mailflowd.toml"
         self.socket = self.folder / "admin.sock"
         self.runs = 0
         servers = f'servers = ["{dns}"]' if dns else 'servers = ["127.0.0.1:9"]'
         self.config.write_text("\n".join([
-            'state_dir = "state"', "[node]", f'fqdn = "{node}"', f'domain = "{domain}"',
-            "[listen]", 'address = "127.0.0.1"', "smtp = 0", "[admin]", 'socket = "admin.sock"',
-            "[dns]", servers, "[deliver]", 'allow_destinations = ["127.0.0.0/8"]', *lines, ""]))
+            f'state_dir = "{state}"', "[node]", f'fqdn = "{node}"', f'domain = "{domain}"',
+            "[listen]", f'address = "{address}"', "smtp = 0", "[admin]", 'socket = "admin.sock"',
+            "[dns]", servers, "[deliver]", f"allow_destinations = [{allow}]", *lines, ""]))
         self.daemon = None
 
     def start(self):
         self.runs += 1
-        self.daemon = Process([BIN / "mailflowd", "--config", self.config], self.folder / f"mailflowd.{self.runs}.log")
+        self.daemon = Process([*self.prefix, BIN / "mailflowd", "--config", self.config], self.folder / f"mailflowd.{self.runs}.log")
         wait_for(lambda: self.daemon.process.poll() is not None or "\nready" in "\n" + self.daemon.text(),
                  "mailflowd says ready")
         if self.daemon.process.poll() is not None:
@@ -107,6 +115,12 @@ class Mailflow:
 
     def stop(self):
         return self.daemon.stop() if self.daemon else 0
+
+    def close(self):
+        """The end of a test: a daemon that does not end well fails it."""
+        code = self.stop()
+        if code not in (self.expected_exit, -signal.SIGKILL):
+            raise AssertionError(f"mailflowd ended with {code}:\n{self.daemon.text()[-4000:]}")
 
     def kill(self):
         self.daemon.process.kill()
@@ -129,15 +143,29 @@ class Mailflow:
                 return int(listener["endpoint"].rsplit(":", 1)[1])
         raise AssertionError(f"no listener of {connector}")
 
-    def relay_port(self):
+    def relay_port(self, *words):
         """The connector through which loopback may send to the outside."""
         port = free_port()
-        self.ctl("receive-connector", "create", "Local applications", "--binding", f"127.0.0.1:{port}",
-                 "--remote-range", "127.0.0.0/8", "--permission-group", "anonymous", "--permission", "any-recipient")
+        self.ctl("receive-connector", "create", "Local applications", "--binding", f"127.0.0.1:{port}", "--remote-range",
+                 "127.0.0.0/8", "--permission-group", "anonymous", "--permission", "any-recipient", *words)
         return port
 
+    def internet(self, lab, *words):
+        """The send connector for everything, by MX to the lab's sinks."""
+        self.ctl("send-connector", "create", "Internet", "--usage", "internet", "--address-space", "*", "--port",
+                 lab.sink_port, *words)
+
+    def set(self, **settings):
+        """transport-config set."""
+        words = [word for name, value in settings.items() for word in ("--" + name.replace("_", "-"), value)]
+        self.ctl("transport-config", "set", *words)
+
+    def set_connector(self, name, **settings):
+        words = [word for key, value in settings.items() for word in ("--" + key.replace("_", "-"), value)]
+        self.ctl("receive-connector", "set", name, *words)
+
     def maildir(self, mailbox):
-        return self.folder / "state" / "mail" / mailbox / "new"
+        return self.state / "mail" / mailbox / "new"
 
     def delivered(self, mailbox, count=1):
         folder = self.maildir(mailbox)
@@ -147,8 +175,41 @@ class Mailflow:
     def track(self, *words):
         return self.json("track", *words)
 
-    def wait_for_event(self, event, *words):
-        return wait_for(lambda: [e for e in self.track(*words) if e["event"] == event], f"a {event} event")
+    def wait_for_event(self, event, *words, count=1):
+        def found():
+            events = [e for e in self.track(*words) if e["event"] == event]
+            return events if len(events) >= count else None
+        return wait_for(found, f"{count} {event} events of {' '.join(words)}")
+
+    def show(self, queue_id):
+        return self.json("message", "show", queue_id)
+
+    def wait_until_empty(self):
+        wait_for(lambda: self.json("message", "list") == [], "an empty queue")
+
+    def reports(self, mailbox="postmaster", count=1):
+        """The delivery reports in a mailbox, parsed."""
+        def found():
+            files = self.maildir(mailbox).iterdir() if self.maildir(mailbox).is_dir() else []
+            parsed = [email.message_from_bytes(path.read_bytes()) for path in sorted(files)]
+            reports = [Report(message) for message in parsed if message.get_content_type() == "multipart/report"]
+            return reports if len(reports) >= count else None
+        return wait_for(found, f"{count} reports for {mailbox}")
+
+
+class Report:
+    """A delivery status notification (RFC 3464)."""
+
+    def __init__(self, message):
+        self.message = message
+        self.text, self.status, self.original = message.get_payload()
+        blocks = self.status.get_payload()
+        self.about_message = blocks[0]
+        self.recipients = blocks[1:]
+
+    def field(self, name, recipient=0):
+        value = self.recipients[recipient][name]
+        return " ".join(value.split()) if value else value
 
 
 class Lab:
@@ -165,9 +226,178 @@ class Lab:
         line = wait_for(lambda: next((l for l in self.process.text().splitlines() if l.startswith("{")), None),
                         "mailflow-lab is ready")
         self.ready = json.loads(line)
+        self.dns = self.ready["dns"]
+        self.sink_port = int(self.ready["smtp"][0].rsplit(":", 1)[1])
 
     def stop(self):
         self.process.stop()
+
+    def lines(self, name):
+        path = self.out / name
+        # The last line may be half written.
+        return [json.loads(line) for line in path.read_text().split("\n")[:-1]] if path.exists() else []
+
+    def messages(self, to=None):
+        return [m for m in self.lines("messages.jsonl") if to is None or to in m["to"]]
+
+    def sessions(self):
+        return self.lines("sessions.jsonl")
+
+    def wait_for_messages(self, count=1, to=None, seconds=PATIENCE):
+        def found():
+            messages = self.messages(to)
+            return messages if len(messages) >= count else None
+        return wait_for(found, f"{count} messages outside" + (f" for {to}" if to else ""), seconds)
+
+    def content(self, message):
+        return (self.out / message["file"]).read_bytes()
+
+
+class Client:
+    """A raw SMTP client that says exactly what the test says."""
+
+    def __init__(self, port, host="127.0.0.1", source=None, greeting=b"220 "):
+        self.socket = socket.create_connection((host, port), timeout=PATIENCE, source_address=source and (source, 0))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.greeting = self.reply()
+        if greeting is not None and not self.greeting.startswith(greeting):
+            self.close()
+            raise AssertionError(f"greeted with {self.greeting}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.socket.close()
+
+    def reset(self):
+        """Closes with RST instead of FIN."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+    def reply(self):
+        """One reply, all its lines; empty when the server closed."""
+        data = b""
+        while not data.endswith(b"\r\n") or data.split(b"\r\n")[-2][3:4] == b"-":
+            try:
+                piece = self.socket.recv(1)
+            except ConnectionResetError:
+                break
+            if not piece:
+                break
+            data += piece
+        return data
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def command(self, line, expect=None):
+        self.send(line.encode() + b"\r\n" if isinstance(line, str) else line)
+        answer = self.reply()
+        if expect is not None and not answer.decode().startswith(expect):
+            raise AssertionError(f"{line!r} was answered {answer!r}, not {expect}")
+        return answer.decode()
+
+    def begin(self, sender, recipients, parameters=""):
+        """Up to the 354."""
+        self.command("EHLO client.example.com", "250")
+        self.command(f"MAIL FROM:<{sender}>{parameters}", "250")
+        for recipient in recipients:
+            self.command(f"RCPT TO:<{recipient}>", "250")
+        self.command("DATA", "354")
+
+    def text(self, content, step=1 << 16):
+        """The content, dot-stuffed, and the final dot."""
+        stuffed = content.replace(b"\r\n.", b"\r\n..")
+        data = (b"." + stuffed if stuffed.startswith(b".") else stuffed) + b".\r\n"
+        for start in range(0, len(data), step):
+            self.send(data[start:start + step])
+        return self.reply().decode()
+
+
+def submit(port, sender, recipients, content=b"Subject: test\r\n\r\nhello\r\n", parameters=""):
+    """Sends one message; its QueueId."""
+    with Client(port) as client:
+        client.begin(sender, [recipients] if isinstance(recipients, str) else recipients, parameters)
+        answer = client.text(content)
+        if not answer.startswith("250 2.6.0"):
+            raise AssertionError(f"the message was answered {answer!r}")
+        client.command("QUIT", "221")
+    return answer.split("QueueId=")[1][:13]
+
+
+def without_trace(data):
+    """The octets of a message that arrived behind the trace fields we add, with CRLF lines."""
+    if b"\r\n" not in data:
+        data = data.replace(b"\n", b"\r\n")
+    while data.split(b":", 1)[0] in (b"Return-Path", b"Delivered-To", b"Received"):
+        lines = data.split(b"\r\n")
+        count = 1
+        while lines[count][:1] in (b" ", b"\t"):
+            count += 1
+        data = b"\r\n".join(lines[count:])
+    return data
+
+
+class OwnNetwork:
+    """A network namespace with addresses that are not loopback's: what a limit per source needs, without leaving the
+    machine. Everything the test starts meanwhile lives in it. Root only."""
+
+    CLONE_NEWNET = 0x40000000
+    SIOCSIFFLAGS, SIOCSIFADDR, IFF_UP = 0x8914, 0x8916, 1
+
+    def __init__(self, *addresses):
+        self.addresses = addresses
+
+    def __enter__(self):
+        self.outside = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        self.call("unshare", self.CLONE_NEWNET)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+            fcntl.ioctl(control, self.SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", self.IFF_UP))
+            for number, address in enumerate(self.addresses):
+                fcntl.ioctl(control, self.SIOCSIFADDR, struct.pack(
+                    "16sHH4s8x", f"lo:{number}".encode(), socket.AF_INET, 0, socket.inet_aton(address)))
+        return self
+
+    def __exit__(self, *_):
+        self.call("setns", self.outside, self.CLONE_NEWNET)
+        os.close(self.outside)
+
+    @staticmethod
+    def call(name, *arguments):
+        libc = ctypes.CDLL(None, use_errno=True)
+        if getattr(libc, name)(*arguments) != 0:
+            raise OSError(ctypes.get_errno(), name)
+
+
+class SmallDisk:
+    """A file system of a few megabytes in a mount namespace of its own, gone with the process that holds it."""
+
+    def __init__(self, folder, size):
+        folder.mkdir()
+        options = ["--mount"] if os.geteuid() == 0 else ["--mount", "--map-root-user"]
+        self.holder = Process(["unshare", *options, "sh", "-c",
+                               f"mount -t tmpfs -o size={size} none {folder} && echo mounted && exec sleep infinity"],
+                              folder.parent / "disk.log")
+        wait_for(lambda: "mounted" in self.holder.text() or self.holder.process.poll() is not None, "a small disk")
+        # Runs a command that sees it.
+        self.prefix = ["nsenter", "-t", str(self.holder.process.pid), "-m", *([] if os.geteuid() == 0 else ["-U"]), "--"]
+        self.path = pathlib.Path(f"/proc/{self.holder.process.pid}/root{folder}")
+
+    def fill(self, leave=0):
+        """Takes all but `leave` octets."""
+        free = shutil.disk_usage(self.path).free
+        with open(self.path / "ballast", "ab") as ballast:
+            ballast.write(b"x" * max(0, free - leave))
+
+    def empty(self):
+        (self.path / "ballast").unlink()
+
+    def stop(self):
+        self.holder.stop()
 
 
 class SystemTest(unittest.TestCase):
@@ -181,7 +411,7 @@ class SystemTest(unittest.TestCase):
 
     def start_mailflow(self, **options):
         mailflow = Mailflow(self.folder / "mailflow", **options)
-        self.stack.callback(mailflow.stop)
+        self.stack.callback(mailflow.close)
         return mailflow.start()
 
     def start_lab(self, zone, *words):

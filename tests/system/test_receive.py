@@ -2,23 +2,10 @@
 """Real clients send to the real daemon: swaks, smtplib, Postfix's smtp-source, raw sockets."""
 import email
 import smtplib
-import socket
 import subprocess
 import unittest
 
-from support import PATIENCE, SystemTest, peer, peer_environment, wait_for
-
-
-def body_of(path):
-    """The octets of a delivered message behind our own trace fields, CRLF lines."""
-    data = path.read_bytes().replace(b"\n", b"\r\n")
-    while data.split(b":", 1)[0] in (b"Return-Path", b"Delivered-To", b"Received"):
-        lines = data.split(b"\r\n")
-        count = 1
-        while lines[count][:1] in (b" ", b"\t"):
-            count += 1
-        data = b"\r\n".join(lines[count:])
-    return data
+from support import PATIENCE, Client, SystemTest, peer, peer_environment, without_trace
 
 
 class Clients(SystemTest):
@@ -61,20 +48,20 @@ class Clients(SystemTest):
         content = b"Subject: big\r\n\r\n" + line * (25 * 1024 * 1024 // len(line))
         self.send_raw(content)
 
-        self.assertEqual(body_of(self.mailflow.delivered("postmaster")[0]), content)
+        self.assertEqual(without_trace(self.mailflow.delivered("postmaster")[0].read_bytes()), content)
 
     def test_dots_eight_bit_text_and_long_lines_arrive_byte_for_byte(self):
         content = (b"Subject: odd\r\n\r\n.\r\n..\r\n.leading dot\r\n...\r\n" + "größe ".encode() + bytes(range(128, 256)) +
                    b"\r\n" + b"x" * 998 + b"\r\n" + b"." * 998 + b"\r\n\r\n\r\nlast\r\n")
         self.send_raw(content)
 
-        self.assertEqual(body_of(self.mailflow.delivered("postmaster")[0]), content)
+        self.assertEqual(without_trace(self.mailflow.delivered("postmaster")[0].read_bytes()), content)
 
     def test_octets_one_by_one_make_the_same_message(self):
         content = b"Subject: slow\r\n\r\n.dot\r\nend\r\n"
         self.send_raw(content, step=1)
 
-        self.assertEqual(body_of(self.mailflow.delivered("postmaster")[0]), content)
+        self.assertEqual(without_trace(self.mailflow.delivered("postmaster")[0].read_bytes()), content)
 
     def test_smtp_source_sends_a_thousand_messages(self):
         source = peer("postfix", "usr/sbin/smtp-source")
@@ -84,19 +71,16 @@ class Clients(SystemTest):
         self.assertEqual(len(self.mailflow.delivered("postmaster", 1000)), 1000)
 
     def test_bare_line_feeds_never_end_a_message(self):
-        with self.connect() as client:
-            self.dialogue(client, b"EHLO c\r\n", b"MAIL FROM:<a@example.com>\r\n", b"RCPT TO:<postmaster@contoso.com>\r\n",
-                          b"DATA\r\n")
-            client.sendall(b"Subject: x\r\n\r\na\n.\nMAIL FROM:<evil@example.com>\r\n.\r\n")
-            self.assertTrue(self.reply(client).startswith(b"550 5.6.11"))
-            client.sendall(b"NOOP\r\n")
-            self.assertTrue(self.reply(client).startswith(b"250"))
+        with Client(self.port) as client:
+            client.begin("a@example.com", ["postmaster@contoso.com"])
+            client.send(b"Subject: x\r\n\r\na\n.\nMAIL FROM:<evil@example.com>\r\n")
+            self.assertRegex(client.text(b""), r"^550 5\.6\.11")
+            client.command("NOOP", "250")
 
     def test_a_client_that_vanishes_in_the_middle_of_data_leaves_nothing(self):
-        with self.connect() as client:
-            self.dialogue(client, b"EHLO c\r\n", b"MAIL FROM:<a@example.com>\r\n", b"RCPT TO:<postmaster@contoso.com>\r\n",
-                          b"DATA\r\n")
-            client.sendall(b"Subject: lost\r\n\r\nhalf a mess")
+        with Client(self.port) as client:
+            client.begin("a@example.com", ["postmaster@contoso.com"])
+            client.send(b"Subject: lost\r\n\r\nhalf a mess")
         with smtplib.SMTP("127.0.0.1", self.port, timeout=PATIENCE) as client:
             client.sendmail("a@example.com", ["postmaster@contoso.com"], "Subject: whole\r\n\r\nx\r\n")
 
@@ -104,41 +88,11 @@ class Clients(SystemTest):
         self.assertEqual(len(files), 1)
         self.assertIn(b"Subject: whole", files[0].read_bytes())
 
-    # ---- raw dialogues
-
-    def connect(self):
-        client = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
-        self.assertTrue(self.reply(client).startswith(b"220 "))
-        return client
-
-    def reply(self, client):
-        data = b""
-        while not data.endswith(b"\r\n") or data.split(b"\r\n")[-2][3:4] == b"-":
-            piece = client.recv(4096)
-            if not piece:
-                break
-            data += piece
-        return data
-
-    def dialogue(self, client, *commands):
-        for command in commands:
-            client.sendall(command)
-            answer = self.reply(client)
-            self.assertIn(answer[:1], b"23", (command, answer))
-
     def send_raw(self, content, step=1 << 16):
-        with self.connect() as client:
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.dialogue(client, b"EHLO client.example.com\r\n", b"MAIL FROM:<a@example.com> BODY=8BITMIME\r\n",
-                          b"RCPT TO:<postmaster@contoso.com>\r\n", b"DATA\r\n")
-            stuffed = content.replace(b"\r\n.", b"\r\n..")
-            data = (b"." + stuffed if stuffed.startswith(b".") else stuffed) + b".\r\n"
-            for start in range(0, len(data), step):
-                client.sendall(data[start:start + step])
-            answer = self.reply(client)
-            self.assertTrue(answer.startswith(b"250 2.6.0"), answer)
-            client.sendall(b"QUIT\r\n")
-            self.assertTrue(self.reply(client).startswith(b"221 2.0.0"))
+        with Client(self.port) as client:
+            client.begin("a@example.com", ["postmaster@contoso.com"], " BODY=8BITMIME")
+            self.assertRegex(client.text(content, step), r"^250 2\.6\.0")
+            client.command("QUIT", "221 2.0.0")
 
 
 if __name__ == "__main__":
