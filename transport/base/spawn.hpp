@@ -23,7 +23,8 @@ class TaskScope {
     TaskScope(const TaskScope&) = delete;
     TaskScope& operator=(const TaskScope&) = delete;
 
-    // The task starts from the lane's loop. `name` is a literal: it is kept by reference.
+    // On the lane the task runs inside this call up to its first wait; elsewhere it starts from the
+    // lane's loop. `name` is a literal: it is kept by reference.
     void spawn(std::string_view name, Task<void> task);
 
     [[nodiscard]] std::size_t live() const noexcept { return live_; }
