@@ -92,7 +92,7 @@ std::string BootstrapReader::resolved(const std::string& path) const {
 }
 
 std::optional<std::string> BootstrapReader::string_of(const toml::node& node) {
-    const auto value = node.value_exact<std::string>();
+    auto value = node.value_exact<std::string>();
     if (!value) {
         fail(node, "a text in quotes is needed here");
     } else if (std::any_of(value->begin(), value->end(), ascii::is_control)) {

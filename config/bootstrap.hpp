@@ -96,7 +96,7 @@ struct BootstrapResult {
 
 constexpr std::string_view kDefaultBootstrapFile = "/etc/mailflow/mailflowd.toml";
 // A file larger than this is no bootstrap file.
-constexpr std::uint64_t kMaxBootstrapSize = 1024 * 1024;
+constexpr std::uint64_t kMaxBootstrapSize = 1024ULL * 1024;
 
 // `file` stands in messages, and relative paths in the text are relative to its folder.
 [[nodiscard]] BootstrapResult parse_bootstrap(std::string_view text, const std::string& file);

@@ -338,9 +338,9 @@ Task<ChangeOutcome> OrganizationService::store(Draft draft, ChangeRequest reques
     }
     auto warnings = new_warnings(find_warnings(before), find_warnings(parts));
     auto organization = std::make_shared<Organization>(std::move(parts));
-    problems = co_await find_lost_domains(*organization);
-    if (!problems.empty()) {
-        co_return refused_outcome(std::move(problems));
+    auto lost = co_await find_lost_domains(*organization);
+    if (!lost.empty()) {
+        co_return refused_outcome(std::move(lost));
     }
     auto more = co_await postmaster_warnings(*organization);
     warnings.insert(warnings.end(), more.begin(), more.end());
@@ -360,7 +360,7 @@ Task<ChangeOutcome> OrganizationService::store(Draft draft, ChangeRequest reques
     next.version = *stored;
     outcome.version = *stored;
     objects_ = std::move(next);
-    problems.clear();
+    problems = {};
     publish(
         std::make_shared<const Organization>(load_organization(objects_, parts_.node, problems)));
     co_return outcome;

@@ -142,7 +142,7 @@ bool matches(const TrackingEvent& event, const TrackingQuery& query) {
            is_same(query.sender, event.sender);
 }
 
-TrackingDayWriter::TrackingDayWriter(std::string path, const std::string& vfs)
+TrackingDayWriter::TrackingDayWriter(const std::string& path, const std::string& vfs)
     : connection_({path, vfs, SqlitePageSize::kib4}, SqliteRole::writer) {
     if (auto failure = migrate(connection_, path, kTrackingSchema)) {
         throw std::runtime_error(failure->text);

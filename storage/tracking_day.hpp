@@ -27,9 +27,9 @@ using TrackingDay = std::chrono::sys_days;
 
 class TrackingDayWriter {
   public:
-    // Makes the file when it is missing. Throws SQLite::Exception, or StoreFailure for a file of a
-    // newer program.
-    TrackingDayWriter(std::string path, const std::string& vfs);
+    // Makes the file when it is missing. Throws SQLite::Exception, or std::runtime_error for a file
+    // of a newer program.
+    TrackingDayWriter(const std::string& path, const std::string& vfs);
 
     // One transaction. Throws SQLite::Exception.
     void write(std::span<const TrackingEvent* const> events);
