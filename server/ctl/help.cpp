@@ -19,7 +19,7 @@ struct Command {
 constexpr std::string_view kGlobals =
     "Global flags, before or after the command:\n"
     "  --socket PATH         the daemon's admin socket (default: MAILFLOW_SOCKET, else "
-    "/var/lib/mailflow/admin.sock)\n"
+    "/run/mailflow/admin.sock)\n"
     "  --output FORMAT       table, json or csv;  --json is short for --output json\n"
     "  --what-if             check and show the change without making it\n"
     "  --yes                 do not ask\n"

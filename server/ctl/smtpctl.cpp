@@ -14,7 +14,7 @@ namespace mailflow::ctl {
 
 namespace {
 
-constexpr const char* kDefaultSocket = "/var/lib/mailflow/admin.sock";
+constexpr const char* kDefaultSocket = "/run/mailflow/admin.sock";
 
 bool ask_on_terminal(const std::string& question) {
     if (::isatty(STDIN_FILENO) == 0) {
