@@ -3,7 +3,7 @@ add_library(mailflow_options INTERFACE)
 target_include_directories(mailflow_options INTERFACE "${PROJECT_SOURCE_DIR}")
 target_compile_definitions(mailflow_options INTERFACE
     BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_NO_TS_EXECUTORS
-    BOOST_BEAST_SEPARATE_COMPILATION SPDLOG_FMT_EXTERNAL
+    BOOST_BEAST_SEPARATE_COMPILATION
     MAILFLOW_VERSION="${PROJECT_VERSION}")
 target_compile_options(mailflow_options INTERFACE
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
@@ -77,4 +77,8 @@ function(mailflow_fuzz name)
     add_executable(${name} ${arg_SOURCES})
     target_link_libraries(${name} PRIVATE mailflow_options ${arg_LINK})
     target_link_options(${name} PRIVATE -fsanitize=fuzzer,address,undefined)
+    if(NOT TARGET fuzzers)
+        add_custom_target(fuzzers)
+    endif()
+    add_dependencies(fuzzers ${name})
 endfunction()
