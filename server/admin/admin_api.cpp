@@ -7,7 +7,7 @@ namespace mailflow {
 AdminApi::AdminApi(Parts parts)
     : organization_(parts.organization)
     , status_(parts.status)
-    , objects_(parts.organization)
+    , objects_(parts.organization, parts.console, parts.queue_lane)
     , queue_(parts.console, parts.queue_lane, parts.queue)
     , tracking_(parts.tracking) {}
 

@@ -2,6 +2,7 @@
 
 #include "config/schema/object_type.hpp"
 #include "server/admin/json_answers.hpp"
+#include "transport/net/call_on.hpp"
 
 #include <boost/json/array.hpp>
 
@@ -135,7 +136,8 @@ Task<HttpResponse> ObjectsResource::change(HttpRequest request) {
     } else {
         change.name = request.path[3];
     }
-    change.what_if = request.parameter("what_if") == "true";
+    const bool what_if = request.parameter("what_if") == "true";
+    change.what_if = what_if;
     change.author.who = request.caller.text() + " via admin socket";
     change.author.what = verb_of(request.method) + " " + change.type + " \"" + change.name + "\"";
     ChangeOutcome outcome;
@@ -144,7 +146,19 @@ Task<HttpResponse> ObjectsResource::change(HttpRequest request) {
         case HttpMethod::patch: outcome = co_await service_.set(std::move(change)); break;
         default: outcome = co_await service_.remove(std::move(change)); break;
     }
+    if (outcome.ok() && !what_if) {
+        co_await wait_until_applied();
+    }
     co_return answer_of(outcome);
+}
+
+// The new Organization was posted to the queue lane before this call, and posts run in order: when
+// this one has run, the change is in force, and a client may use a new binding.
+Task<void> ObjectsResource::wait_until_applied() {
+    const auto nothing = []() -> Task<bool> {
+        co_return true;
+    };
+    co_await call_on(console_, queue_lane_, nothing);
 }
 
 }  // namespace mailflow

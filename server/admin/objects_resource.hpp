@@ -4,14 +4,17 @@
 
 #include "config/organization_service.hpp"
 #include "server/http/http_message.hpp"
+#include "transport/net/lane.hpp"
 
 namespace mailflow {
 
 class ObjectsResource {
   public:
-    // `service` outlives this.
-    explicit ObjectsResource(OrganizationService& service)
-        : service_(service) {}
+    // All outlive this. A change is published to `queue_lane`, where bindings open and close.
+    ObjectsResource(OrganizationService& service, Lane& console, Lane& queue_lane) noexcept
+        : service_(service)
+        , console_(console)
+        , queue_lane_(queue_lane) {}
 
     // `request.path` is v1, objects, TYPE and perhaps NAME.
     Task<HttpResponse> handle(HttpRequest request);
@@ -20,8 +23,11 @@ class ObjectsResource {
     Task<HttpResponse> list(std::string type);
     Task<HttpResponse> show(std::string type, std::string name);
     Task<HttpResponse> change(HttpRequest request);
+    Task<void> wait_until_applied();
 
     OrganizationService& service_;
+    Lane& console_;
+    Lane& queue_lane_;
 };
 
 }  // namespace mailflow
