@@ -36,6 +36,10 @@ void DeadlineWheel::file(Deadline& deadline) {
 }
 
 void DeadlineWheel::set(Deadline& deadline, MonotonicTime when) {
+    if (stopped_) {
+        deadline.on_expired();
+        return;
+    }
     deadline.when_ = when;
     if (deadline.is_linked()) {
         if (second_after(when) >= deadline.filed_) {
@@ -89,6 +93,21 @@ void DeadlineWheel::tick(MonotonicTime now) {
             deadline.when_.reset();
             deadline.on_expired();
         }
+    }
+}
+
+void DeadlineWheel::stop() {
+    stopped_ = true;
+    earliest_ = kNever;
+    Bucket all;
+    for (auto& bucket : buckets_) {
+        all.splice(all.end(), bucket);
+    }
+    while (!all.empty()) {
+        auto& deadline = all.front();
+        all.pop_front();
+        deadline.when_.reset();
+        deadline.on_expired();
     }
 }
 

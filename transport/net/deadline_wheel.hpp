@@ -44,6 +44,9 @@ class DeadlineWheel {
     void clear(Deadline& deadline) noexcept;
     // Expires all deadlines due by `now`.
     void tick(MonotonicTime now);
+    // Everything expires now, and whatever is set later expires inside `set`: who waits for a peer
+    // waits no longer.
+    void stop();
     // A time at or before the earliest deadline; none when empty.
     [[nodiscard]] std::optional<MonotonicTime> next() const noexcept;
 
@@ -60,6 +63,7 @@ class DeadlineWheel {
     std::array<Bucket, kBuckets> buckets_;
     std::int64_t ticked_;    // all deadlines of this second and earlier ones are handled
     std::int64_t earliest_;  // no deadline is filed before this second
+    bool stopped_ = false;
     std::function<void()> on_earlier_;
 };
 

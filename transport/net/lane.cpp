@@ -66,6 +66,7 @@ void Lane::stop() {
     for (auto& [when, sleeper] : sleepers) {
         sleeper->complete(Error::cancelled);
     }
+    wheel_.stop();
 }
 
 std::optional<MonotonicTime> Lane::next_deadline() const noexcept {

@@ -64,8 +64,9 @@ class Lane {
     // Memory every connection of this lane reads into; contents hold until the next co_await.
     [[nodiscard]] std::span<char> scratch() noexcept { return scratch_; }
 
-    // Wakes every sleeper and makes later sleeps return at once. Deadlines expire no more:
-    // connections are closed before.
+    // Wakes every sleeper and expires every deadline; later sleeps return and later deadlines
+    // expire at once. Nothing on the lane waits for a clock or a peer any more. Deadlines expire no
+    // more: connections are closed before.
     void stop();
 
     [[nodiscard]] bool is_stopping() const noexcept { return stopping_; }

@@ -149,3 +149,28 @@ TEST_CASE(
     wheel.tick(start + 300s);
     CHECK_FALSE(wheel.next().has_value());
 }
+
+TEST_CASE("a stopped wheel expires what it has and what comes", "[net][wheel]") {
+    const ManualClock clock;
+    DeadlineWheel wheel(clock);
+    const auto start = clock.monotonic();
+    Expiring near;
+    Expiring far;
+    Expiring cleared;
+    Expiring late;
+    wheel.set(near, start + 1s);
+    wheel.set(far, start + 10h);
+    wheel.set(cleared, start + 1s);
+    near.then = [&] {
+        wheel.clear(cleared);
+    };
+
+    wheel.stop();
+    wheel.set(late, start + 1h);
+
+    CHECK(near.expired == 1);
+    CHECK(far.expired == 1);
+    CHECK(cleared.expired == 0);
+    CHECK(late.expired == 1);
+    CHECK_FALSE(wheel.next());
+}
