@@ -25,9 +25,10 @@ ErrorCode io_error() {
 
 class SimFile final : public File {
   public:
-    SimFile(SimDisk& disk, SimInodePtr inode)
+    SimFile(SimDisk& disk, SimInodePtr inode, std::string path)
         : disk_(disk)
-        , inode_(std::move(inode)) {}
+        , inode_(std::move(inode))
+        , path_(std::move(path)) {}
 
     Result<> append(std::string_view bytes) noexcept override {
         if (!disk_.is_on()) {
@@ -46,7 +47,7 @@ class SimFile final : public File {
     }
 
     Result<> sync() noexcept override {
-        if (!disk_.sync_inode(*inode_)) {
+        if (!disk_.sync_inode(*inode_, path_)) {
             return io_error();
         }
         return {};
@@ -59,6 +60,7 @@ class SimFile final : public File {
   private:
     SimDisk& disk_;
     SimInodePtr inode_;
+    std::string path_;
 };
 
 }  // namespace
@@ -137,16 +139,24 @@ SimInodePtr SimDisk::make(const std::string& path) {
     return inode;
 }
 
-bool SimDisk::sync_inode(SimInode& inode) {
+bool SimDisk::sync_inode(SimInode& inode, const std::string& path) {
     if (!on_) {
         return false;
     }
-    if (failing_syncs_ > 0) {
-        --failing_syncs_;
+    const bool is_made_to_fail = watcher_ != nullptr && !watcher_->on_sync(path);
+    if (!on_) {
+        return false;
+    }
+    if (is_made_to_fail || failing_syncs_ > 0) {
+        failing_syncs_ -= failing_syncs_ > 0 ? 1 : 0;
+        inode.lose_unsynced();
         return false;
     }
     ++counters_.syncs;
     inode.sync();
+    if (watcher_ != nullptr) {
+        watcher_->on_synced(path);
+    }
     return true;
 }
 
@@ -205,7 +215,7 @@ Result<std::unique_ptr<File>> SimDisk::create(const std::string& path) noexcept 
     if (find(path)) {
         return Error::already_exists;
     }
-    return std::unique_ptr<File>(std::make_unique<SimFile>(*this, make(path)));
+    return std::unique_ptr<File>(std::make_unique<SimFile>(*this, make(path), path));
 }
 
 Result<std::unique_ptr<File>> SimDisk::open(const std::string& path) noexcept {
@@ -216,7 +226,7 @@ Result<std::unique_ptr<File>> SimDisk::open(const std::string& path) noexcept {
     if (!inode) {
         return Error::not_found;
     }
-    return std::unique_ptr<File>(std::make_unique<SimFile>(*this, std::move(inode)));
+    return std::unique_ptr<File>(std::make_unique<SimFile>(*this, std::move(inode), path));
 }
 
 Result<> SimDisk::rename(const std::string& from, const std::string& to) noexcept {
@@ -267,10 +277,11 @@ Result<std::vector<std::string>> SimDisk::list(const std::string& path) noexcept
         names.push_back(name);
     }
     const auto prefix = path + "/";
-    for (const auto& [name, child] : folders_) {
-        if (name.compare(0, prefix.size(), prefix) == 0 &&
-            name.find('/', prefix.size()) == std::string::npos) {
-            names.push_back(name.substr(prefix.size()));
+    for (auto child = folders_.lower_bound(prefix);
+         child != folders_.end() && child->first.starts_with(prefix);
+         ++child) {
+        if (child->first.find('/', prefix.size()) == std::string::npos) {
+            names.push_back(child->first.substr(prefix.size()));
         }
     }
     return names;

@@ -23,6 +23,10 @@ class SimInode {
     void write(std::uint64_t offset, std::string_view bytes);
     void truncate(std::uint64_t size);
     void sync();
+
+    // A sync that failed: the system takes what it could not write for clean and never tries again.
+    void lose_unsynced() noexcept { unsynced_.clear(); }
+
     // Each write since the last sync is kept, lost, or cut short.
     void crash(Random& random);
 
@@ -49,6 +53,17 @@ struct SimDiskCounters {
     std::uint64_t crashes = 0;
 };
 
+// Sees every sync of a file, by the name the file was opened under, and may cut the power in the
+// middle of it.
+class SyncWatcher {
+  public:
+    virtual ~SyncWatcher() = default;
+    // Before it takes effect; false: it fails.
+    virtual bool on_sync(const std::string& path) = 0;
+    // What was written is on the platter, the caller does not know yet.
+    virtual void on_synced(const std::string& path) = 0;
+};
+
 class SimDisk final : public Files {
   public:
     // Off: every call fails and changes nothing, as for a process whose machine has lost its power.
@@ -56,6 +71,12 @@ class SimDisk final : public Files {
 
     // What an abrupt end leaves; the power is on again afterwards.
     void crash(Random& random);
+
+    // The process died, not the machine: whatever was written is still there, synced or not.
+    void power_on() noexcept { on_ = true; }
+
+    // Outlives the disk; null: nobody watches.
+    void watch(SyncWatcher* watcher) noexcept { watcher_ = watcher; }
 
     [[nodiscard]] bool is_on() const noexcept { return on_; }
 
@@ -66,7 +87,7 @@ class SimDisk final : public Files {
     [[nodiscard]] SimInodePtr find(const std::string& path) const;
     SimInodePtr make(const std::string& path);
     // False: the power is off or the sync was made to fail.
-    bool sync_inode(SimInode& inode);
+    bool sync_inode(SimInode& inode, const std::string& path);
     // The sync of a database file makes earlier name changes in its folder durable, as the journals
     // of ext4, XFS and Btrfs do: SQLite counts on it at synchronous=FULL. The face `Files` has to
     // sync folders itself.
@@ -108,6 +129,7 @@ class SimDisk final : public Files {
     std::map<std::string, Folder> folders_;
     bool on_ = true;
     unsigned failing_syncs_ = 0;
+    SyncWatcher* watcher_ = nullptr;
     SimDiskCounters counters_;
 };
 

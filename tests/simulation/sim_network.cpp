@@ -6,7 +6,7 @@
 namespace mailflow::sim {
 
 SimHost::~SimHost() {
-    for (auto* stream : streams_) {
+    for (auto& [serial, stream] : streams_) {
         stream->host_ = nullptr;
     }
     for (auto& [port, acceptor] : acceptors_) {
@@ -66,14 +66,24 @@ Task<Result<std::unique_ptr<Stream>>> SimHost::connect(
 void SimHost::die() {
     alive_ = false;
     const auto streams = streams_;
-    for (auto* stream : streams) {
-        // Octets that left before still arrive; nothing leaves any more.
+    for (const auto& [serial, stream] : streams) {
         stream->reset();
     }
     const auto acceptors = acceptors_;
     for (const auto& [port, acceptor] : acceptors) {
         acceptor->close();
     }
+}
+
+bool SimHost::cut(const Endpoint& local) {
+    for (const auto& [serial, stream] : streams_) {
+        if (stream->local() == local) {
+            ++network_.counters_.cut;
+            stream->reset();
+            return true;
+        }
+    }
+    return false;
 }
 
 void SimNetwork::set_black_hole(const IpAddress& address, bool on) {

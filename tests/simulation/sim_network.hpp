@@ -60,6 +60,9 @@ class SimHost final : public Network {
 
     void revive() noexcept { alive_ = true; }
 
+    // The connection this host made from `local` is reset; false when it has ended already.
+    bool cut(const Endpoint& local);
+
     [[nodiscard]] bool is_alive() const noexcept { return alive_; }
 
     [[nodiscard]] const IpAddress& address() const noexcept { return address_; }
@@ -73,7 +76,8 @@ class SimHost final : public Network {
     IpAddress address_;
     bool alive_ = true;
     std::uint16_t next_port_ = 40000;
-    std::set<SimStream*> streams_;
+    // By the order in which they were made, so that a seed repeats.
+    std::map<std::uint64_t, SimStream*> streams_;
     std::map<std::uint16_t, SimAcceptor*> acceptors_;
 };
 
@@ -103,6 +107,7 @@ class SimNetwork {
     FaultChooser chooser_;
     std::map<IpAddress, SimHost*> hosts_;
     std::set<IpAddress> black_holes_;
+    std::uint64_t next_stream_ = 0;
     SimNetworkCounters counters_;
 };
 

@@ -25,9 +25,10 @@ SimStream::SimStream(
     , connection_(std::move(connection))
     , side_(side)
     , local_(local)
-    , remote_(remote) {
+    , remote_(remote)
+    , serial_(++host.network_.next_stream_) {
     (side_ == Side::client ? connection_->client : connection_->server) = this;
-    host.streams_.insert(this);
+    host.streams_.emplace(serial_, this);
 }
 
 SimStream::~SimStream() {
@@ -185,7 +186,7 @@ void SimStream::close() noexcept {
     closed_ = true;
     wake();
     if (host_ != nullptr) {
-        host_->streams_.erase(this);
+        host_->streams_.erase(serial_);
         host_ = nullptr;
     }
 }

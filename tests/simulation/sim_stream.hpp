@@ -71,6 +71,7 @@ class SimStream final : public Stream {
     Side side_;
     Endpoint local_;
     Endpoint remote_;
+    std::uint64_t serial_;
     bool closed_ = false;
     bool send_ended_ = false;
 

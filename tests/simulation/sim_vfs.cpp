@@ -146,7 +146,7 @@ int truncate_file(sqlite3_file* file, sqlite3_int64 size) {
 
 int sync_file(sqlite3_file* file, int /*flags*/) {
     auto& handle = handle_of(file);
-    if (!handle.vfs->disk.sync_inode(**handle.inode)) {
+    if (!handle.vfs->disk.sync_inode(**handle.inode, *handle.path)) {
         return SQLITE_IOERR_FSYNC;
     }
     handle.vfs->disk.sync_names_beside(*handle.path);
@@ -382,7 +382,9 @@ SimVfs::SimVfs(std::string name, SimDisk& disk, const Clock& clock, Random& rand
     vfs.xSleep = sleep_for;
     vfs.xGetLastError = last_error;
     vfs.xCurrentTimeInt64 = current_time;
-    sqlite3_vfs_register(&vfs, 0);
+    // SQLite seeds its randomness from the default VFS, when it is first asked after a reset.
+    sqlite3_vfs_register(&vfs, 1);
+    sqlite3_randomness(0, nullptr);
 }
 
 SimVfs::~SimVfs() {

@@ -1,6 +1,6 @@
 // The SQLite face of the simulated disk: a VFS whose files are SimInodes, whose shared memory lies
 // on the heap, and whose clock and randomness are the simulation's. Registered under a name of its
-// own for as long as the object lives.
+// own, and as SQLite's default, for as long as the object lives.
 #pragma once
 
 #include "tests/simulation/sim_disk.hpp"
