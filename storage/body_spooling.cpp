@@ -101,7 +101,8 @@ class SpoolingBodyStore::Writer final : public BodyWriter {
         if (!file_) {
             auto file = parts_.spool.files().create(parts_.spool.path_of(id_.value));
             if (!file) {
-                failure_ = failure_from(file.error());
+                // Nothing was written: this body fails, and the store goes on (attack case 16).
+                failure_ = file.error();
                 return;
             }
             file_ = std::move(*file);
@@ -132,9 +133,16 @@ class SpoolingBodyStore::Writer final : public BodyWriter {
         parts_.worker.post([&spool = parts_.spool, file = id_.value] { spool.remove(file); });
     }
 
-    // Whoever asked needs to know one thing more than "it failed": whether the disk is full.
-    static ErrorCode failure_from(const ErrorCode& error) noexcept {
-        return error == Error::disk_full ? error : make_error_code(Error::store_failed);
+    // A full disk and a want of descriptors or memory pass; after any other failed write or sync
+    // (attack case 35) the store takes nothing more.
+    [[nodiscard]] ErrorCode failure_from(const ErrorCode& error) const noexcept {
+        namespace errc = boost::system::errc;
+        if (error == Error::disk_full || error == errc::too_many_files_open ||
+            error == errc::too_many_files_open_in_system || error == errc::not_enough_memory) {
+            return error;
+        }
+        parts_.on_failed("spool file " + id_.text() + ": " + error.message());
+        return Error::store_failed;
     }
 
     const Parts& parts_;

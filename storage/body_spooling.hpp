@@ -11,6 +11,8 @@
 #include "transport/ports/body_store.hpp"
 
 #include <cstdint>
+#include <functional>
+#include <string>
 
 namespace mailflow {
 
@@ -27,6 +29,8 @@ class SpoolingBodyStore final : public BodyStore {
         SqliteConnection& connection;  // the reader's
         TaskRunner& reader;
         TaskRunner& worker;  // syncs, file reads, removals
+        // On any thread: a write or a sync failed, and the disk is not to be trusted any more.
+        std::function<void(const std::string&)> on_failed;
         std::uint64_t row_limit = kRowBodyLimit;
         std::uint64_t memory_limit = kUncommittedBodyLimit;
     };

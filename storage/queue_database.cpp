@@ -59,6 +59,7 @@ struct QueueDatabase::Members {
             *reader,
             parts.reader,
             parts.worker,
+            [this](const std::string& reason) { tell_failure(reason); },
             settings.row_body_limit,
             settings.uncommitted_body_limit});
     }

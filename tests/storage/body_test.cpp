@@ -208,10 +208,49 @@ TEST_CASE(
     REQUIRE(first.ref.file == 7);
 
     const auto writer = queue.run(queue.bodies().create(QueueId{7})).value();
-    CHECK(writer->write(std::string(5000, 'y')).error() == Error::store_failed);
-    CHECK(queue.run(writer->finish()).error() == Error::store_failed);
+    CHECK(writer->write(std::string(5000, 'y')).error() == Error::already_exists);
+    CHECK(queue.run(writer->finish()).error() == Error::already_exists);
 
     CHECK(spool_files(queue.directory.path()).size() == 1);
+    CHECK(queue.failures.empty());
+}
+
+TEST_CASE("A want of descriptors fails one body and not the store", "[storage][body]") {
+    FoldedQueue queue(small_rows());
+    const ErrorCode shortage =
+        boost::system::errc::make_error_code(boost::system::errc::too_many_files_open);
+
+    queue.disk.create_error = shortage;
+    const auto first = queue.run(queue.bodies().create(QueueId{7})).value();
+    CHECK(first->write(std::string(5000, 'x')).error() == shortage);
+    queue.disk.create_error = {};
+    queue.disk.sync_directory_error = shortage;
+    {
+        const auto second = queue.run(queue.bodies().create(QueueId{8})).value();
+        second->write(std::string(5000, 'x')).value();
+        CHECK(queue.run(second->finish()).error() == shortage);
+    }
+    queue.disk.sync_directory_error = {};
+
+    CHECK(queue.failures.empty());
+    commit_body(queue, 9, write_body(queue, 9, std::string(5000, 'x')));
+    CHECK(spool_files(queue.directory.path()) == std::vector<std::string>{QueueId{9}.text()});
+}
+
+TEST_CASE("A failed sync of a body is told: the store takes nothing more", "[storage][body]") {
+    FoldedQueue queue(small_rows());
+
+    queue.disk.sync_error = boost::system::errc::make_error_code(boost::system::errc::io_error);
+    {
+        const auto writer = queue.run(queue.bodies().create(QueueId{7})).value();
+        writer->write(std::string(5000, 'x')).value();
+        CHECK(queue.run(writer->finish()).error() == Error::store_failed);
+    }
+    queue.test.poll();
+
+    REQUIRE(queue.failures.size() == 1);
+    CHECK(queue.failures[0].find(QueueId{7}.text()) != std::string::npos);
+    CHECK(spool_files(queue.directory.path()).empty());
 }
 
 // ---- memory

@@ -6,6 +6,7 @@
 #include "storage/posix_files.hpp"
 #include "storage/queue_database.hpp"
 #include "tests/storage/queue_messages.hpp"
+#include "tests/support/failing_files.hpp"
 #include "tests/support/memory_log.hpp"
 #include "tests/support/run_task.hpp"
 #include "tests/support/temp_directory.hpp"
@@ -61,7 +62,7 @@ class FoldedQueue {
     void open() {
         auto opened = QueueDatabase::open(
             settings_,
-            {test.lane, runner, runner, runner, files, Log(log)},
+            {test.lane, runner, runner, runner, disk, Log(log)},
             [this](const std::string& reason) { failures.push_back(reason); });
         database = std::move(opened).value();
     }
@@ -93,6 +94,7 @@ class FoldedQueue {
     TestLane test{Log(log)};
     FoldedRunner runner{test.context};
     PosixFiles files;
+    FailingFiles disk{files};
     std::vector<std::string> failures;
     std::unique_ptr<QueueDatabase> database;
 
