@@ -419,8 +419,8 @@ class SystemTest(unittest.TestCase):
         self.stack.callback(mailflow.close)
         return mailflow.start()
 
-    def start_lab(self, zone, *words):
-        lab = Lab(self.folder / "lab", zone, *words)
+    def start_lab(self, zone, *words, name="lab"):
+        lab = Lab(self.folder / name, zone, *words)
         self.stack.callback(lab.stop)
         return lab
 

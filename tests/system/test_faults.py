@@ -185,7 +185,6 @@ class Resources(SystemTest):
         crowd = [socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) for _ in range(40)]
         wait_for(lambda: "cannot accept connections" in mailflow.daemon.text(), "the daemon says why it takes no more")
 
-        # One that was let in before can still do all it wants but open files; nothing may be lost.
         for connection in crowd:
             connection.close()
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (hard, hard))
@@ -194,6 +193,24 @@ class Resources(SystemTest):
         mailflow.wait_for_event("DELIVER", queue_id)
         self.assertTrue(mailflow.json("status")["healthy"])
         self.assertLess(mailflow.daemon.text().count("cannot accept connections"), 5, "said once in a while, not each time")
+
+    def test_mail_taken_without_descriptors_is_delivered_when_there_are_some(self):
+        mailflow = self.start_mailflow()
+        mailflow.set(message_retry_interval="1s", queue_glitch_retry_interval="1s")
+        pid = mailflow.daemon.process.pid
+        with Client(mailflow.port()) as client:
+            client.begin("a@example.com", [LOCAL])
+            _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, hard))
+            answer = client.text(b"Subject: taken\r\n\r\nx\r\n")
+            self.assertRegex(answer, r"^250 2\.6\.0")
+            # Delivery wants a file; the log tells that it got none.
+            wait_for(lambda: "Too many open files" in mailflow.daemon.text(), "delivery is put off")
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (hard, hard))
+
+        self.assertEqual(len(mailflow.delivered("postmaster")), 1)
+        mailflow.wait_until_empty()
+        self.assertTrue(mailflow.json("status")["healthy"])
 
     def test_a_message_that_cannot_get_a_descriptor_is_not_acknowledged(self):
         mailflow = self.start_mailflow()
@@ -331,9 +348,9 @@ class Limits(SystemTest):
         self.limit(max_protocol_errors=2, tarpit_interval=0)
         with Client(self.port) as client:
             client.command("EHLO c.example.com", "250")
-            client.command("JUNK", "500 5.5.1")
-            client.command("RCPT TO:<a@contoso.com>", "503 5.5.1")
-            self.assertRegex(client.command("JUNK"), "^421 |^500 5.5.1")
+            client.command("JUNK", "500 5.3.3")
+            client.command("RCPT TO:<a@contoso.com>", "503 5.5.2")
+            client.command("JUNK", "421 4.7.0")
             self.assertEqual(client.reply(), b"")
         with Client(self.port) as client:
             client.command("EHLO c.example.com", "250")

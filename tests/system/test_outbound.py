@@ -2,7 +2,7 @@
 """Mail that leaves: MX, smart hosts, retries, reports, the Unreachable queue; the lab is the outside world."""
 import unittest
 
-from support import BIN, SystemTest, free_port, submit, wait_for, without_trace
+from support import SystemTest, free_port, submit, wait_for, without_trace
 
 ZONE = """
 fabrikam.com.       MX 10 mx1.fabrikam.com.
@@ -173,12 +173,10 @@ class Connectors(Outbound):
         self.mailflow.wait_until_empty()
 
     def test_the_most_specific_address_space_wins_and_a_disabled_connector_is_none(self):
-        other = free_port()
-        self.start_process([BIN / "mailflow-lab", "serve", "--smtp", f"127.0.0.1:{other}", "--out",
-                            self.folder / "other"], "other")
+        other = self.start_lab("", name="other")
         self.mailflow.internet(self.lab)
         self.mailflow.ctl("send-connector", "create", "Fabrikam", "--address-space", "fabrikam.com;50", "--smart-host",
-                          "127.0.0.1", "--port", other)
+                          "127.0.0.1", "--port", other.sink_port)
 
         queue_id = self.send("a@fabrikam.com")
         self.assertEqual(self.mailflow.wait_for_event("SEND", queue_id)[0]["connector"], "Fabrikam")
