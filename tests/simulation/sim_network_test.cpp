@@ -82,7 +82,10 @@ struct Net {
     }
 
     ~Net() {
+        // Whoever still waits on a connection wakes and ends.
         acceptor->close();
+        client.die();
+        server.die();
         loop.settle();
         loop.remove(lane);
     }
