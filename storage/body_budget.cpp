@@ -91,6 +91,15 @@ BodyBudget::Share& BodyBudget::Share::operator=(Share&& other) noexcept {
     return *this;
 }
 
+bool BodyBudget::Share::try_grow_to(std::uint64_t octets) noexcept {
+    if (octets <= octets_) {
+        return true;
+    }
+    const bool taken = state_->waiting == 0 && state_->try_take(octets - octets_);
+    octets_ = taken ? octets : octets_;
+    return taken;
+}
+
 void BodyBudget::Share::shrink_to(std::uint64_t octets) noexcept {
     if (octets >= octets_) {
         return;

@@ -34,6 +34,10 @@ class BodyBudget {
 
         ~Share() { shrink_to(0); }
 
+        [[nodiscard]] std::uint64_t octets() const noexcept { return octets_; }
+
+        // Takes more, when there is as much left and nobody waits; never waits itself.
+        [[nodiscard]] bool try_grow_to(std::uint64_t octets) noexcept;
         // Gives back what is over `octets`.
         void shrink_to(std::uint64_t octets) noexcept;
 

@@ -3,6 +3,7 @@
 #include "storage/body_checksum.hpp"
 #include "storage/body_reader.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace mailflow {
@@ -59,7 +60,7 @@ class SpoolingBodyStore::Writer final : public BodyWriter {
         checksum_.update(bytes);
         size_ += bytes.size();
         memory_ += bytes;
-        if (memory_.size() > parts_.row_limit) {
+        if (memory_.size() > share_.octets() && !grow()) {
             spill();
         }
         if (failure_) {
@@ -97,6 +98,13 @@ class SpoolingBodyStore::Writer final : public BodyWriter {
     }
 
   private:
+    // By doubling, up to the row's limit; a body that is in a file already has no use for more.
+    [[nodiscard]] bool grow() noexcept {
+        const auto wanted = std::max<std::uint64_t>(memory_.size(), 2 * share_.octets());
+        return !file_ && memory_.size() <= parts_.row_limit &&
+               share_.try_grow_to(std::min(wanted, parts_.row_limit));
+    }
+
     void spill() noexcept {
         if (!file_) {
             auto file = parts_.spool.files().create(parts_.spool.path_of(id_.value));
@@ -112,6 +120,7 @@ class SpoolingBodyStore::Writer final : public BodyWriter {
             failure_ = failure_from(written.error());
         }
         memory_.clear();
+        share_.shrink_to(std::min(parts_.row_limit, kFirstShare));
     }
 
     // On the worker. The folder is synced as well: the file is new in it.
@@ -161,7 +170,7 @@ SpoolingBodyStore::SpoolingBodyStore(Parts parts)
     , budget_(parts.memory_limit, parts.worker) {}
 
 Task<Result<std::unique_ptr<BodyWriter>>> SpoolingBodyStore::create(QueueId id) {
-    auto share = co_await budget_.take(parts_.row_limit);
+    auto share = co_await budget_.take(std::min(parts_.row_limit, kFirstShare));
     co_return std::unique_ptr<BodyWriter>(std::make_unique<Writer>(parts_, id, std::move(share)));
 }
 

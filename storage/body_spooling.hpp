@@ -17,7 +17,10 @@
 namespace mailflow {
 
 // Bodies up to this many octets live in the row. Measured: docs/architecture.md, body threshold.
-inline constexpr std::uint64_t kRowBodyLimit = 32U << 10U;
+inline constexpr std::uint64_t kRowBodyLimit = 128U << 10U;
+// What a writer takes of the memory before its first octet; it grows as octets come. Small, so that
+// many slow clients cannot take it all.
+inline constexpr std::uint64_t kFirstShare = 16U << 10U;
 // Octets of bodies in memory that are not committed yet.
 inline constexpr std::uint64_t kUncommittedBodyLimit = 64U << 20U;
 inline constexpr std::size_t kBodyPiece = 64U << 10U;

@@ -13,6 +13,17 @@ constexpr auto kAgain = std::chrono::minutes(5);
 // Marks are written this soon; later, the lack of a sync means that there is nothing to mark.
 constexpr auto kMarkDelay = std::chrono::milliseconds(200);
 
+// One in so many syncs of a body or a mailbox file fails.
+constexpr std::uint64_t kFailingSync = 60;
+
+bool is_body(const std::string& path) {
+    return path.find("/spool/") != std::string::npos;
+}
+
+bool is_mailbox(const std::string& path) {
+    return path.find("/mail/") != std::string::npos;
+}
+
 bool is_log(const std::string& path) {
     return path.ends_with("/queue.db-wal");
 }
@@ -59,17 +70,21 @@ void CrashPlan::fire() {
     const auto instant = *armed_;
     const auto ending = parts_.random.below(4) == 0 ? Ending::kill : Ending::power_loss;
     fired_ = instant;
+    armed_.reset();
     if (!server_->cut_power(ending)) {
         fired_.reset();
         armed_ = Instant::at_once;
         parts_.loop.events().after(kAgain, [this] { fire(); });
         return;
     }
-    armed_.reset();
     parts_.trace.note(fmt::format("server crashes: {} {}", sim::to_text(ending), to_text(instant)));
 }
 
 bool CrashPlan::on_sync(const std::string& path) {
+    if (faults_ && (is_body(path) || is_mailbox(path)) && parts_.random.below(kFailingSync) == 0) {
+        ++counts_.failed_syncs;
+        return false;
+    }
     if (!is_log(path) || parts_.waiting().empty()) {
         return true;
     }
@@ -77,6 +92,7 @@ bool CrashPlan::on_sync(const std::string& path) {
         fire();
     } else if (is_due(Instant::log_sync_fails)) {
         armed_.reset();
+        ++counts_.failed_syncs;
         parts_.trace.note("the sync of the log fails");
         return false;
     }
@@ -85,11 +101,9 @@ bool CrashPlan::on_sync(const std::string& path) {
 
 void CrashPlan::on_synced(const std::string& path) {
     log_syncs_ += is_log(path) ? 1 : 0;
-    const bool is_body = path.find("/spool/") != std::string::npos;
-    const bool is_mailbox = path.find("/mail/") != std::string::npos;
-    const bool is_it = (is_due(Instant::body_synced) && is_body) ||
+    const bool is_it = (is_due(Instant::body_synced) && is_body(path)) ||
                        (is_due(Instant::log_synced) && is_log(path) && !parts_.waiting().empty()) ||
-                       (is_due(Instant::mailbox_synced) && is_mailbox) ||
+                       (is_due(Instant::mailbox_synced) && is_mailbox(path)) ||
                        (is_due(Instant::some_sync) && --syncs_left_ == 0);
     if (is_it) {
         fire();
@@ -122,6 +136,10 @@ void CrashPlan::ended() {
         ++counts_.between_remote_and_mark;
     }
     log_syncs_at_accept_.reset();
+    if (faults_ && !armed_ && parts_.random.below(4) == 0) {
+        arm(Instant::some_sync);
+        syncs_left_ = 1 + parts_.random.below(8);  // soon: inside the next start, mostly
+    }
 }
 
 void CrashPlan::reopened(const std::set<std::size_t>& stored) {

@@ -30,6 +30,7 @@ struct CrashCounts {
     std::uint64_t between_body_and_commit = 0;
     std::uint64_t between_commit_and_announce = 0;
     std::uint64_t between_remote_and_mark = 0;
+    std::uint64_t failed_syncs = 0;
 };
 
 class CrashPlan final : public SyncWatcher {
@@ -46,6 +47,9 @@ class CrashPlan final : public SyncWatcher {
         : parts_(std::move(parts)) {}
 
     void attach(SimServer& server) noexcept { server_ = &server; }
+
+    // No file fails to sync any more; crashes still armed come.
+    void stop_faults() noexcept { faults_ = false; }
 
     // Crashes at the next such instant, in any case within two hours.
     void arm(Instant instant);
@@ -70,6 +74,7 @@ class CrashPlan final : public SyncWatcher {
 
     Parts parts_;
     SimServer* server_ = nullptr;
+    bool faults_ = true;
     std::optional<Instant> armed_;
     std::uint64_t arming_ = 0;  // which one
     std::uint64_t syncs_left_ = 0;

@@ -26,10 +26,14 @@ constexpr auto kExpiry = std::chrono::hours(6);
 // After the day everything works: what is not out of the queue by then never will be.
 constexpr auto kLongestWait = kExpiry + std::chrono::hours(6);
 constexpr auto kQuietCheck = std::chrono::minutes(10);
-constexpr int kCrashes = 3;
+constexpr unsigned kCrashes = 3;
 constexpr auto kTrackingDelay = std::chrono::milliseconds(1100);
 
-const std::string kStateDir = "/var/lib/mailflow";
+constexpr const char* kStateDir = "/var/lib/mailflow";
+
+// What a day must hold to be worth its time.
+constexpr std::uint64_t kLeastMessages = 150;
+constexpr std::uint64_t kLeastCuts = 20;
 
 IpAddress our_address() {
     return IpAddress::parse("192.0.2.1").value();
@@ -131,6 +135,7 @@ class Day {
     void close_books();
     void read_mailboxes();
     void count_rerouted();
+    void check_fullness();
     void end_outside();
     [[nodiscard]] DayResult result();
 
@@ -324,7 +329,7 @@ void Day::plan_crashes() {
         Instant::some_sync,
         Instant::log_sync_fails};
     const auto part = std::chrono::minutes(21 * 60 / kCrashes);
-    for (int i = 0; i < kCrashes; ++i) {
+    for (unsigned i = 0; i < kCrashes; ++i) {
         const auto when = loop_.now() + std::chrono::minutes(60) + part * i +
                           std::chrono::seconds(random_.below(60U * 60 * 4));
         const auto instant = kInstants[random_.below(std::size(kInstants))];
@@ -434,7 +439,7 @@ void Day::ask_tracking() {
 }
 
 void Day::read_mailboxes() {
-    const auto root = kStateDir + "/mail";
+    const auto root = std::string(kStateDir) + "/mail";
     const auto folders = disk_.list(root);
     if (!folders) {
         return;
@@ -479,6 +484,20 @@ void Day::close_books() {
     }
 }
 
+void Day::check_fullness() {
+    const auto cuts = network_.counters().cut;
+    const auto crashes = crashes_->counts().crashes;
+    if (ledger_.attempts().size() < kLeastMessages || cuts < kLeastCuts || crashes < kCrashes ||
+        changes_ == 0) {
+        ledger_.violation(fmt::format(
+            "too easy a day: {} messages, {} cuts, {} crashes, {} changes",
+            ledger_.attempts().size(),
+            cuts,
+            crashes,
+            changes_));
+    }
+}
+
 // What the outside still does ends, so that nothing outlives the day.
 void Day::end_outside() {
     traffic_->shut_down();
@@ -501,11 +520,13 @@ DayResult Day::run() {
         traffic_->start(begin + std::chrono::minutes(10), begin + kDay - std::chrono::minutes(30));
         run_until(begin + kDay);
         faults_ = false;
+        crashes_->stop_faults();
         traffic_->stop_cutting();
         world_->heal();
         trace_.note("the faults are over");
         wait_for_quiet();
         close_books();
+        check_fullness();
         end_outside();
         has_ended_ = true;
     } catch (const std::exception& error) {
@@ -528,6 +549,7 @@ DayResult Day::result() {
         {"cut connections", network_.counters().cut},
         {"crashes", crashes.crashes},
         {"configuration changes", changes_},
+        {"failed syncs", crashes.failed_syncs},
         {"steps", loop_.steps()},
         {"crash between body sync and commit", crashes.between_body_and_commit},
         {"crash between commit and announce", crashes.between_commit_and_announce},

@@ -12,10 +12,11 @@ namespace mailflow::sim {
 
 class SimLoop {
   public:
-    // Handlers, events and timers of a whole run; more is a loop that does not end.
-    static constexpr std::uint64_t kMaxSteps = 20'000'000;
+    // Handlers, events and timers of a whole run (a day takes some 40,000); more is a loop that
+    // does not end.
+    static constexpr std::uint64_t kMaxSteps = 3'000'000;
     // The same at one instant.
-    static constexpr std::uint64_t kMaxStepsAtOnce = 500'000;
+    static constexpr std::uint64_t kMaxStepsAtOnce = 200'000;
 
     explicit SimLoop(UtcTime start)
         : clock_(start)

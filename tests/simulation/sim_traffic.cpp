@@ -1,5 +1,6 @@
 #include "tests/simulation/sim_traffic.hpp"
 
+#include "storage/body_spooling.hpp"
 #include "tests/simulation/sim_world.hpp"
 
 #include <fmt/format.h>
@@ -167,7 +168,7 @@ std::string SimTraffic::choose_recipient(std::size_t number, std::size_t index, 
 std::size_t SimTraffic::choose_size() {
     const auto kind = parts_.random.below(20);
     if (kind < 2) {
-        return 33'000 + parts_.random.below(12'000);
+        return static_cast<std::size_t>(kRowBodyLimit) + 1'000 + parts_.random.below(12'000);
     }
     return kind < 5 ? 3'000 + parts_.random.below(20'000) : 300 + parts_.random.below(2'700);
 }

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -30,6 +31,7 @@ struct Bench {
         settings.path = folder + "/queue.db";
         settings.spool = folder + "/spool";
         settings.row_body_limit = row_limit;
+        settings.uncommitted_body_limit = 512U << 20U;
         settings.page_size = page_size;
         auto opened = QueueDatabase::open(
             std::move(settings), {lane, writer, reader, worker, files, Log()}, {});
@@ -123,25 +125,30 @@ std::string median_of_three(
     return fmt::format("{:.0f} ({:.0f}-{:.0f})", rates[1], rates[0], rates[2]);
 }
 
-void print_thresholds(const std::string& folder) {
+// Enough of each size that the log is moved into the file several times on the way.
+constexpr std::uint64_t kVolume = 192U << 20U;
+
+void print_thresholds(const std::string& folder, bool delivers) {
     constexpr std::uint64_t kInRow = 2U << 20U;
     constexpr std::uint64_t kInFile = 0;
     fmt::print("| body | row, 4 KiB pages | row, 16 KiB pages | spool file |\n|---|---|---|---|\n");
-    for (const std::size_t kib : {4, 16, 32, 64, 100, 256, 1024}) {
+    for (const std::size_t kib : {4, 32, 100, 256, 1024}) {
         const std::size_t size = kib * 1024;
-        const std::uint64_t count = std::clamp<std::uint64_t>((64U << 20U) / size, 64, 4000);
+        const auto in_rows = std::min<std::uint64_t>(kVolume / size, 20'000);
+        const auto in_files = std::min<std::uint64_t>(kVolume / size, 2000);
         fmt::print(
             "| {} KiB | {} | {} | {} |\n",
             kib,
-            median_of_three(folder, size, kInRow, SqlitePageSize::kib4, count, true),
-            median_of_three(folder, size, kInRow, SqlitePageSize::kib16, count, true),
-            median_of_three(folder, size, kInFile, SqlitePageSize::kib4, count, true));
+            median_of_three(folder, size, kInRow, SqlitePageSize::kib4, in_rows, delivers),
+            median_of_three(folder, size, kInRow, SqlitePageSize::kib16, in_rows, delivers),
+            median_of_three(folder, size, kInFile, SqlitePageSize::kib4, in_files, delivers));
     }
 }
 
 }  // namespace
 
 int run(const std::string& folder) {
+    std::setvbuf(stdout, nullptr, _IOLBF, 0);  // figures are seen as they come, also in a pipe
     fmt::print(
         "small commits (256 octets), {} waiters, messages/s, median of 3 (least-most):\n\n",
         kWaiters);
@@ -153,10 +160,13 @@ int run(const std::string& folder) {
             median_of_three(folder, 256, kRow, page, 60'000, false),
             median_of_three(folder, 256, kRow, page, 60'000, true));
     }
-    fmt::print(
-        "\nbodies, {} waiters, accept and retire, messages/s, median of 3 (least-most):\n\n",
-        kWaiters);
-    print_thresholds(folder);
+    for (const bool delivers : {false, true}) {
+        fmt::print(
+            "\nbodies, {} waiters, {}, messages/s, median of 3 (least-most):\n\n",
+            kWaiters,
+            delivers ? "accept and retire" : "accept only");
+        print_thresholds(folder, delivers);
+    }
     std::filesystem::remove_all(folder);
     return 0;
 }

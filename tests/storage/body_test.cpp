@@ -301,6 +301,36 @@ TEST_CASE("Writers over the memory limit wait, first come first served", "[stora
     CHECK(queue.database->stats().uncommitted_bytes == 0);
 }
 
+TEST_CASE("A body whose share of the memory cannot grow goes on in a file", "[storage][body]") {
+    QueueDatabaseSettings settings;
+    settings.row_body_limit = 8 * kFirstShare;
+    settings.uncommitted_body_limit = 4 * kFirstShare;
+    FoldedQueue queue(settings);
+    const std::string bytes(6 * kFirstShare, 'g');
+    const auto writer = queue.run(queue.bodies().create(QueueId{7})).value();
+
+    for (std::size_t at = 0; at < bytes.size(); at += 1000) {
+        writer->write(std::string_view(bytes).substr(at, 1000)).value();
+        CHECK(queue.database->stats().uncommitted_bytes <= settings.uncommitted_body_limit);
+    }
+    const auto body = queue.run(writer->finish()).value();
+
+    CHECK(body.ref.file == 7);
+    std::string got;
+    CHECK(!read_all(queue, 7, body.ref, got));
+    CHECK(got == bytes);
+}
+
+TEST_CASE("A slow writer takes little of the memory", "[storage][body]") {
+    FoldedQueue queue;
+
+    const auto writer = queue.run(queue.bodies().create(QueueId{7})).value();
+    CHECK(queue.database->stats().uncommitted_bytes == kFirstShare);
+    writer->write(std::string(kFirstShare + 1, 'x')).value();
+
+    CHECK(queue.database->stats().uncommitted_bytes == 2 * kFirstShare);
+}
+
 TEST_CASE("A body over the memory limit by itself is taken when it is alone", "[storage][body]") {
     auto settings = small_rows();
     settings.uncommitted_body_limit = 10;

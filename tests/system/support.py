@@ -106,7 +106,8 @@ class Mailflow:
 
     def start(self):
         self.runs += 1
-        self.daemon = Process([*self.prefix, BIN / "mailflowd", "--config", self.config], self.folder / f"mailflowd.{self.runs}.log")
+        self.daemon = Process([*self.prefix, BIN / "mailflowd", "--config", self.config],
+                              self.folder / f"mailflowd.{self.runs}.log")
         wait_for(lambda: self.daemon.process.poll() is not None or "\nready" in "\n" + self.daemon.text(),
                  "mailflowd says ready")
         if self.daemon.process.poll() is not None:

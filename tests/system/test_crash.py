@@ -23,8 +23,8 @@ class Crash(SystemTest):
 
     def kill_while_sending(self, mailflow, relay, to, kills, size, sessions, rate):
         """Sends without end, kills and restarts, then lets the sender end; how many were acknowledged."""
-        command = [BIN / "mailflow-lab", "send", "--server", f"127.0.0.1:{relay}", "--from", "postmaster@contoso.com", "--to", to,
-                   "--count", 10**9, "--sessions", sessions, "--size", size, "--rate", rate, "--acked", self.acked]
+        command = [BIN / "mailflow-lab", "send", "--server", f"127.0.0.1:{relay}", "--from", "postmaster@contoso.com",
+                   "--to", to, "--count", 10**9, "--sessions", sessions, "--size", size, "--rate", rate, "--acked", self.acked]
         sender = Process(command, self.folder / "send.log")
         self.stack.callback(sender.stop)
         for _ in range(kills):

@@ -112,7 +112,8 @@ class Signals(SystemTest):
         mailflow = self.start_mailflow()
         acked = self.folder / "acked"
         sender = self.start_process([BIN / "mailflow-lab", "send", "--server", f"127.0.0.1:{mailflow.port()}", "--from",
-                                     "a@example.com", "--to", LOCAL, "--count", "300", "--sessions", "5", "--acked", acked], "send")
+                                     "a@example.com", "--to", LOCAL, "--count", "300", "--sessions", "5", "--acked", acked],
+                                    "send")
         while sender.process.poll() is None:
             mailflow.daemon.process.send_signal(signal.SIGHUP)
             time.sleep(0.02)  # not a wait: the pace of the signals
@@ -165,6 +166,8 @@ class Signals(SystemTest):
 
 
 class Resources(SystemTest):
+    """Not for a daemon with UBSan: its check of virtual calls needs a descriptor and ends the daemon without one."""
+
     def test_the_admin_socket_is_for_its_owner(self):
         mailflow = self.start_mailflow()
 

@@ -25,7 +25,8 @@ long    IN MX  10 mx2
 long    IN MX  20 a-rather-long-name-of-a-host-that-fills-the-answer.y.fabrikam.com.
 """
 # An answer of several hundred octets: more than fits into a datagram without EDNS.
-ZONE += "".join(f"long IN MX {30 + n} a-rather-long-name-of-a-host-that-fills-the-answer-{n}.x{n}.fabrikam.com.\n" for n in range(30))
+ZONE += "".join(f"long IN MX {30 + n} a-rather-long-name-of-a-host-that-fills-the-answer-{n}.x{n}.fabrikam.com.\n"
+                for n in range(30))
 
 
 def unprivileged_user():
@@ -57,7 +58,8 @@ class SmtpSink(SystemTest):
         sink = Sink(self, *options)
         mailflow = self.start_mailflow()
         mailflow.set(message_retry_interval="1s", queue_glitch_retry_interval="1s", **retry)
-        mailflow.ctl("send-connector", "create", "Out", "--address-space", "*", "--smart-host", "127.0.0.1", "--port", sink.port)
+        mailflow.ctl("send-connector", "create", "Out", "--address-space", "*", "--smart-host", "127.0.0.1", "--port",
+                     sink.port)
         return sink, mailflow, mailflow.relay_port()
 
     def test_it_takes_our_mail(self):
@@ -82,39 +84,38 @@ class SmtpSink(SystemTest):
         mailflow.wait_until_empty()
         self.assertEqual(sink.messages()[0]["X-Client-Proto"], "SMTP")
 
+    def route(self, mailflow, domain, sink):
+        mailflow.ctl("send-connector", "create", domain, "--address-space", domain, "--smart-host", "127.0.0.1", "--port",
+                     sink.port)
+
     def test_hard_refusals_bounce(self):
+        mailflow = self.start_mailflow()
+        relay = mailflow.relay_port()
         for number, stage in enumerate(("MAIL", "RCPT", "DATA", ".")):
-            with self.subTest(stage=stage):
-                sink = Sink(self, "-f", stage, "-B", f"554 5.7.{number + 1} no {stage}", name=f"hard{number}")
-                mailflow = self.mailflow if number else self.start_mailflow()
-                self.mailflow = mailflow
-                relay = self.relay if number else mailflow.relay_port()
-                self.relay = relay
-                mailflow.ctl("send-connector", "create", f"Out {number}", "--address-space", f"host{number}.test", "--smart-host",
-                             "127.0.0.1", "--port", sink.port)
-                submit(relay, LOCAL, f"a@host{number}.test")
-                report = mailflow.reports(count=number + 1)
-                self.assertIn(f"5.7.{number + 1}", [r.field("Status") for r in report])
+            status = f"5.7.{number + 1}"
+            self.route(mailflow, f"host{number}.test", Sink(self, "-f", stage, "-B", f"554 {status} no", name=f"hard{number}"))
+
+            submit(relay, LOCAL, f"a@host{number}.test")
+
+            self.assertIn(status, [r.field("Status") for r in mailflow.reports(count=number + 1)], stage)
 
     def test_soft_refusals_and_disconnects_are_tried_again_until_they_end(self):
-        for option, stage in (("-r", "RCPT"), ("-r", "."), ("-q", "DATA"), ("-q", "."), ("-Q", "MAIL"), ("-q", "CONNECT"), ("-r", "CONNECT")):
+        mailflow = self.start_mailflow()
+        mailflow.set(message_retry_interval="1s", queue_glitch_retry_interval="1s", transient_failure_retry_interval="1s",
+                     outbound_connection_failure_retry_interval="1s")
+        relay = mailflow.relay_port()
+        for number, (option, stage) in enumerate((
+                ("-r", "CONNECT"), ("-r", "RCPT"), ("-r", "."), ("-q", "CONNECT"), ("-q", "DATA"), ("-q", "."), ("-Q", "MAIL"))):
             with self.subTest(option=option, stage=stage):
-                name = f"soft{option}{stage}".replace(".", "dot")
-                sink = Sink(self, option, stage, name=name)
-                if not hasattr(self, "mailflow"):
-                    self.mailflow = self.start_mailflow()
-                    self.mailflow.set(message_retry_interval="1s", queue_glitch_retry_interval="1s",
-                                      transient_failure_retry_interval="1s", outbound_connection_failure_retry_interval="1s")
-                    self.relay = self.mailflow.relay_port()
-                domain = name.lower().replace("-", "") + ".test"
-                self.mailflow.ctl("send-connector", "create", name, "--address-space", domain, "--smart-host", "127.0.0.1",
-                                  "--port", sink.port)
-                queue_id = submit(self.relay, LOCAL, f"a@{domain}")
-                self.mailflow.wait_for_event("DEFER", queue_id)
-                good = Sink(self, name=name + "good")
-                self.mailflow.ctl("send-connector", "set", name, "--port", good.port)
-                self.mailflow.wait_for_event("SEND", queue_id)
-                self.mailflow.wait_until_empty()
+                domain = f"host{number}.test"
+                self.route(mailflow, domain, Sink(self, option, stage, name=f"soft{number}"))
+                queue_id = submit(relay, LOCAL, f"a@{domain}")
+                mailflow.wait_for_event("DEFER", queue_id)
+
+                mailflow.ctl("send-connector", "set", domain, "--port", Sink(self, name=f"good{number}").port)
+
+                mailflow.wait_for_event("SEND", queue_id)
+                mailflow.wait_until_empty()
 
     def test_it_refuses_in_the_middle_of_the_text(self):
         sink, mailflow, relay = self.connect("-A", "0", "-B", "550 5.3.0 enough", message_expiration_timeout="20s")
