@@ -93,7 +93,8 @@ class SmtpSink(SystemTest):
         relay = mailflow.relay_port()
         for number, stage in enumerate(("MAIL", "RCPT", "DATA", ".")):
             status = f"5.7.{number + 1}"
-            self.route(mailflow, f"host{number}.test", Sink(self, "-f", stage, "-B", f"554 {status} no", name=f"hard{number}"))
+            sink = Sink(self, "-f", stage, "-B", f"554 {status} no", name=f"hard{number}")
+            self.route(mailflow, f"host{number}.test", sink)
 
             submit(relay, LOCAL, f"a@host{number}.test")
 
@@ -105,7 +106,8 @@ class SmtpSink(SystemTest):
                      outbound_connection_failure_retry_interval="1s")
         relay = mailflow.relay_port()
         for number, (option, stage) in enumerate((
-                ("-r", "CONNECT"), ("-r", "RCPT"), ("-r", "."), ("-q", "CONNECT"), ("-q", "DATA"), ("-q", "."), ("-Q", "MAIL"))):
+                ("-r", "CONNECT"), ("-r", "RCPT"), ("-r", "."), ("-q", "CONNECT"), ("-q", "DATA"), ("-q", "."),
+                ("-Q", "MAIL"))):
             with self.subTest(option=option, stage=stage):
                 domain = f"host{number}.test"
                 self.route(mailflow, domain, Sink(self, option, stage, name=f"soft{number}"))
