@@ -39,6 +39,9 @@ class QueueStore {
     // Returns when everything recorded before is synced.
     virtual Task<Result<>> flush() = 0;
 
+    // Pages of messages may be shorter than their limit before the end (a store bounds what one
+    // read loads); only an empty page is the end.
+
     // Messages with a recipient in state ready (accepted, or released), by id, `after` exclusive.
     // Without bodies.
     virtual Task<Result<std::vector<QueuedMessage>>> ready_after(
