@@ -1,12 +1,12 @@
 #include "tests/simulation/sim_day.hpp"
 
+#include "tests/simulation/sim_admin.hpp"
 #include "tests/simulation/sim_crashes.hpp"
 #include "tests/simulation/sim_server.hpp"
 #include "tests/simulation/sim_store_check.hpp"
 #include "tests/simulation/sim_traffic.hpp"
 #include "tests/simulation/sim_world.hpp"
 
-#include <boost/json/array.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -17,8 +17,6 @@
 namespace mailflow::sim {
 
 namespace {
-
-namespace json = boost::json;
 
 constexpr UtcTime kMorning{std::chrono::milliseconds(1'767'571'200'000)};  // 2026-01-05 00:00 UTC
 constexpr auto kDay = std::chrono::hours(24);
@@ -51,44 +49,6 @@ MailFlowSettings flow_settings(Mutant mutant) {
     settings.store_mutants.reply_before_commit = mutant == Mutant::reply_before_commit;
     settings.lost_announce = mutant == Mutant::lost_announce;
     return settings;
-}
-
-AdminOperation create_object(
-    std::string type, std::string name, json::object fields, MonotonicTime due = {}) {
-    AdminOperation operation;
-    operation.name = "create " + type + " " + name;
-    operation.due = due;
-    operation.run = [type = std::move(type), name = std::move(name), fields = std::move(fields)](
-                        MailFlow& flow) {
-        return flow.organization().create({type, name, fields, {"simulation", "create"}, false});
-    };
-    return operation;
-}
-
-AdminOperation set_limits(json::object fields, MonotonicTime due = {}) {
-    AdminOperation operation;
-    operation.name = "set transport-config";
-    operation.due = due;
-    operation.run = [fields = std::move(fields)](MailFlow& flow) {
-        return flow.organization().set(
-            {"transport-config", "", fields, {"simulation", "set"}, false});
-    };
-    return operation;
-}
-
-AdminOperation remove_object(std::string type, std::string name, MonotonicTime due) {
-    AdminOperation operation;
-    operation.name = "remove " + type + " " + name;
-    operation.due = due;
-    operation.run = [type = std::move(type), name = std::move(name)](MailFlow& flow) {
-        return flow.organization().remove({type, name, {}, {"simulation", "remove"}, false});
-    };
-    return operation;
-}
-
-AdminOperation create_remote_connector(MonotonicTime due = {}) {
-    return create_object(
-        "send-connector", "Remote", {{"address_spaces", {"smtp:*.remote.test"}}}, due);
 }
 
 std::string with_crlf(const std::string& text) {
