@@ -7,8 +7,8 @@ namespace mailflow {
 AdminApi::AdminApi(Parts parts)
     : organization_(parts.organization)
     , status_(parts.status)
-    , objects_(parts.organization, parts.console, parts.queue_lane)
-    , queue_(parts.console, parts.queue_lane, parts.queue)
+    , objects_(parts.organization, parts.console, parts.lanes)
+    , queue_(parts.console, *parts.lanes.front(), parts.queue)
     , tracking_(parts.tracking) {}
 
 Task<HttpResponse> AdminApi::handle(HttpRequest request) {

@@ -7,6 +7,8 @@
 #include "server/admin/status_resource.hpp"
 #include "server/admin/tracking_resource.hpp"
 
+#include <vector>
+
 namespace mailflow {
 
 class AdminApi final : public HttpHandler {
@@ -14,7 +16,7 @@ class AdminApi final : public HttpHandler {
     // What these refer to outlives the API.
     struct Parts {
         Lane& console;
-        Lane& queue_lane;
+        std::vector<Lane*> lanes;  // of the flow; the first is the queue lane
         OrganizationService& organization;
         QueueAdmin& queue;
         TrackingSink& tracking;

@@ -152,13 +152,16 @@ Task<HttpResponse> ObjectsResource::change(HttpRequest request) {
     co_return answer_of(outcome);
 }
 
-// The new Organization was posted to the queue lane before this call, and posts run in order: when
-// this one has run, the change is in force, and a client may use a new binding.
+// The new Organization was posted to the first lane before this call, and that lane posts it to the
+// others; posts run in order. When each lane has answered in turn, the change is in force
+// everywhere, and a client may use a new binding.
 Task<void> ObjectsResource::wait_until_applied() {
     const auto nothing = []() -> Task<bool> {
         co_return true;
     };
-    co_await call_on(console_, queue_lane_, nothing);
+    for (auto* lane : lanes_) {
+        co_await call_on(console_, *lane, nothing);
+    }
 }
 
 }  // namespace mailflow

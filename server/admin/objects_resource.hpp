@@ -6,15 +6,18 @@
 #include "server/http/http_message.hpp"
 #include "transport/net/lane.hpp"
 
+#include <utility>
+#include <vector>
+
 namespace mailflow {
 
 class ObjectsResource {
   public:
-    // All outlive this. A change is published to `queue_lane`, where bindings open and close.
-    ObjectsResource(OrganizationService& service, Lane& console, Lane& queue_lane) noexcept
+    // All outlive this. A change is published to the first of `lanes`, which tells the others.
+    ObjectsResource(OrganizationService& service, Lane& console, std::vector<Lane*> lanes)
         : service_(service)
         , console_(console)
-        , queue_lane_(queue_lane) {}
+        , lanes_(std::move(lanes)) {}
 
     // `request.path` is v1, objects, TYPE and perhaps NAME.
     Task<HttpResponse> handle(HttpRequest request);
@@ -27,7 +30,7 @@ class ObjectsResource {
 
     OrganizationService& service_;
     Lane& console_;
-    Lane& queue_lane_;
+    std::vector<Lane*> lanes_;
 };
 
 }  // namespace mailflow

@@ -52,6 +52,18 @@ void raise_descriptor_limit() {
     }
 }
 
+// Changing the user is not built yet; going on as the one we were started as would be a promise
+// broken silently.
+std::string unsupported_user(const std::string& wanted) {
+    if (wanted.empty() || wanted == effective_user_name()) {
+        return {};
+    }
+    return "[process] user = \"" + wanted +
+           "\": mailflowd cannot change its user yet. Start it as that user (systemd: User=" +
+           wanted +
+           " with AmbientCapabilities=CAP_NET_BIND_SERVICE for port 25), or remove the key";
+}
+
 std::string no_fqdn_words(const std::string& name) {
     return "this node needs a full domain name, and \"" + name +
            "\" is none. Set node.fqdn in the bootstrap file, or start with --node mail.example.com";
@@ -107,6 +119,9 @@ Daemon::~Daemon() = default;
 
 // Names, folders, log, lock. What is wrong, in words.
 std::string Daemon::Members::prepare() {
+    if (const auto words = unsupported_user(settings.process.user); !words.empty()) {
+        return words;
+    }
     if (settings.node.fqdn.empty()) {
         settings.node.fqdn = host_fqdn();
     }
@@ -135,8 +150,16 @@ std::string Daemon::Members::prepare() {
         return taken.error().text;
     }
     lock = std::move(*taken);
-    if (::geteuid() == 0 && settings.process.user.empty()) {
-        log.warning("running as root; set [process] user to run as another", {});
+    if (::geteuid() == 0) {
+        log.warning("running as root", {});
+    }
+    // Asked for less, given more: every 250 waits for its sync, whatever the level.
+    if (settings.durability.level != DurabilityLevel::power_loss) {
+        log.warning("[durability] level process-crash is not offered yet; power-loss rules", {});
+        settings.durability.level = DurabilityLevel::power_loss;
+    }
+    if (settings.threads.store_readers.value_or(1) != 1) {
+        log.warning("[threads] store_readers is not obeyed yet; there is one", {});
     }
     return {};
 }
@@ -238,7 +261,7 @@ std::string Daemon::Members::start_flow() {
         if (text.empty()) {
             self->api = std::make_unique<AdminApi>(AdminApi::Parts{
                 self->console->lane(),
-                self->flow->queue_lane(),
+                self->flow->lanes(),
                 self->flow->organization(),
                 self->flow->queue(),
                 self->flow->tracking(),

@@ -7,6 +7,7 @@
 #include <ifaddrs.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <pwd.h>
 #include <unistd.h>
 
 namespace mailflow {
@@ -27,6 +28,17 @@ std::string host_fqdn() {
         ::freeaddrinfo(found);
     }
     return result;
+}
+
+std::string effective_user_name() {
+    std::vector<char> buffer(16UL * 1024);
+    passwd entry{};
+    passwd* found = nullptr;
+    if (::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found) != 0 ||
+        found == nullptr) {
+        return {};
+    }
+    return found->pw_name;
 }
 
 std::vector<IpAddress> interface_addresses() {

@@ -84,6 +84,9 @@ class MailFlow {
 
     [[nodiscard]] TrackingSink& tracking() noexcept { return *tracking_; }
 
+    // The first is the queue lane.
+    [[nodiscard]] const std::vector<Lane*>& lanes() const noexcept { return world_.lanes; }
+
     [[nodiscard]] Lane& queue_lane() noexcept { return *world_.lanes.front(); }
 
     // On the queue lane.

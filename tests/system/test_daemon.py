@@ -67,6 +67,21 @@ class Start(SystemTest):
         self.assertEqual(result.returncode, 2)
         self.assertIn("node.fqdn", result.stderr)
 
+    def test_a_user_it_cannot_change_to_is_refused_and_not_ignored(self):
+        mailflow = Mailflow(self.folder / "m", lines=["[process]", 'user = "nobody"'])
+
+        result = run_daemon(mailflow)
+
+        self.assertEqual(result.returncode, 2)
+        self.assertIn('[process] user = "nobody"', result.stderr)
+        self.assertFalse((mailflow.folder / "state").exists())
+
+    def test_a_durability_that_is_not_offered_is_told_and_not_shown(self):
+        mailflow = self.start_mailflow(lines=["[durability]", 'level = "process-crash"'])
+
+        self.assertEqual(mailflow.json("status")["durability"], "power-loss")
+        self.assertIn("process-crash is not offered", mailflow.daemon.text())
+
     def test_check_config_and_version_start_nothing(self):
         mailflow = Mailflow(self.folder / "m")
 
