@@ -59,6 +59,10 @@ Task<Result<MailRecipientPtr>> SqliteDirectory::find_recipient(EmailAddress addr
     co_return answer;
 }
 
+Task<Result<MailRecipientPtr>> SqliteDirectory::find_login(std::string) {
+    co_return MailRecipientPtr();
+}
+
 void SqliteDirectory::drop_old_answers() {
     const auto version = parts_.version.load(std::memory_order_acquire);
     if (version != cached_version_) {

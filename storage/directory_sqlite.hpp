@@ -34,6 +34,7 @@ class SqliteDirectory final : public Directory {
     explicit SqliteDirectory(Parts parts);
 
     Task<Result<MailRecipientPtr>> find_recipient(EmailAddress address) override;
+    Task<Result<MailRecipientPtr>> find_login(std::string login) override;
 
     [[nodiscard]] std::size_t cached() const noexcept { return cache_.size(); }
 

@@ -175,7 +175,7 @@ ReceiveSession::Step ReceiveSession::perform(smtp::Action& action) {
         return judge_sender(check->mail);
     }
     if (auto* check = std::get_if<smtp::CheckRecipient>(&action)) {
-        transaction_->asked.emplace(std::move(check->recipient));
+        transaction_->asked.emplace(std::move(check->recipient.path));
         return Step::recipient;
     }
     if (const auto* data = std::get_if<smtp::ReceiveData>(&action)) {

@@ -34,6 +34,9 @@ struct Accept {
 
     void operator()(const Drop&) const { over = true; }
 
+    template <class Other>
+    void operator()(const Other&) const {}
+
     static void check(const Reply& reply) {
         const auto wire = reply.wire();
         if (reply.code < 200 || reply.code > 599 || !wire.ends_with("\r\n")) std::abort();

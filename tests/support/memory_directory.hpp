@@ -1,6 +1,7 @@
 // A Directory of mailboxes a test adds. Answers at once. One thread.
 #pragma once
 
+#include "transport/base/ascii.hpp"
 #include "transport/ports/directory.hpp"
 
 #include <initializer_list>
@@ -21,6 +22,22 @@ class MemoryDirectory final : public Directory {
         co_return found == recipients_.end() ? nullptr : found->second;
     }
 
+    // By UPN, address or alias; no `DOMAIN\alias` here.
+    Task<Result<MailRecipientPtr>> find_login(std::string login) override {
+        ++look_ups_;
+        if (error_) {
+            co_return error_;
+        }
+        for (const auto& [key, recipient] : recipients_) {
+            const bool named = ascii::equal_ignoring_case(recipient->alias, login) ||
+                               ascii::equal_ignoring_case(recipient->upn, login);
+            if (named || ascii::equal_ignoring_case(key, login)) {
+                co_return recipient;
+            }
+        }
+        co_return nullptr;
+    }
+
     // The first address is the primary one.
     void add_mailbox(std::string_view name, std::initializer_list<std::string_view> addresses) {
         auto recipient = std::make_shared<MailRecipient>();
@@ -30,6 +47,7 @@ class MemoryDirectory final : public Directory {
         for (const auto& text : addresses) {
             recipient->addresses.push_back(EmailAddress::parse(text).value());
         }
+        recipient->upn = recipient->addresses.front().text();
         for (const auto& address : recipient->addresses) {
             recipients_[address.lookup_key()] = recipient;
         }

@@ -28,6 +28,7 @@ class MailflowCategory final : public boost::system::error_category {
             case Error::newer_schema: return "written by a newer version of mailflow";
             case Error::locked: return "in use by another process";
             case Error::refused_target: return "an address that is never connected to";
+            case Error::tls_failed: return "the TLS handshake failed";
             case Error::unavailable: return "not available now";
         }
         return "unknown error";

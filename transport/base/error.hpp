@@ -23,6 +23,7 @@ enum class Error {
     newer_schema,     // the database was written by a newer program
     locked,           // another process holds it
     refused_target,   // an address we never connect to (loopback, private, our own)
+    tls_failed,       // a TLS handshake failed; the connection is closed
     unavailable,      // a service this needs does not answer now
 };
 

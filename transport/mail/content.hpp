@@ -1,10 +1,12 @@
 // A message's content as it is kept and sent: an immutable stored body (header and body as
-// received, CRLF lines, dot-unstuffed) and a prefix of header fields we added in front of it.
+// received, CRLF lines, dot-unstuffed), edits of its header, and a prefix of header fields we added
+// in front of it.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace mailflow {
 
@@ -31,12 +33,30 @@ struct ContentFacts {
     std::uint64_t header_size = 0;  // octets up to and including the empty line
 };
 
+// Replaces `length` octets of the stored body, from `offset` on, by `text`: whole header fields, or
+// (with length 0) fields to be added there.
+struct HeaderEdit {
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+    std::string text;  // complete header fields, each ended by CRLF; empty: the range is left out
+
+    friend bool operator==(const HeaderEdit&, const HeaderEdit&) = default;
+};
+
 struct Content {
     BodyRef body;
-    std::string prefix;  // complete header fields, each ended by CRLF
+    std::string prefix;             // complete header fields, each ended by CRLF
+    std::vector<HeaderEdit> edits;  // by offset, without overlap, all within the header
     ContentFacts facts;
 
-    [[nodiscard]] std::uint64_t size() const noexcept { return prefix.size() + body.length; }
+    // Of what is sent and shown: prefix and edited body.
+    [[nodiscard]] std::uint64_t size() const noexcept {
+        auto size = prefix.size() + body.length;
+        for (const auto& edit : edits) {
+            size = size - edit.length + edit.text.size();
+        }
+        return size;
+    }
 };
 
 }  // namespace mailflow

@@ -7,6 +7,7 @@
 #include "transport/net/deadline_wheel.hpp"
 #include "transport/net/lane.hpp"
 #include "transport/net/stream.hpp"
+#include "transport/net/tls_stream.hpp"
 
 #include <cstddef>
 #include <memory>
@@ -62,6 +63,12 @@ class Connection final : private Deadline {
     [[nodiscard]] ErrorCode try_write(std::string_view& bytes) noexcept;
     // Writes all, waiting as needed.
     Task<ErrorCode> write(std::string_view bytes);
+
+    // RFC 3207: from here on the stream is TLS, we being its server. Octets buffered before are an
+    // error of the caller: the connection must hold none. On failure the connection is closed;
+    // `why` (not null) says it in words.
+    Task<Result<TlsFacts>> start_tls(
+        std::shared_ptr<ssl_ctx_st> context, MonotonicTime deadline, std::string* why);
 
     // From now on, every wait ends with Error::timed_out at `when`, and the stream is closed.
     void set_deadline(MonotonicTime when);

@@ -3,7 +3,9 @@
 #pragma once
 
 #include "transport/mail/email_address.hpp"
+#include "transport/org/scram_verifier.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,12 @@ struct MailRecipient {
     std::string display_name;
     // The first is the primary (`SMTP:`), the others are proxies (`smtp:`). Never empty.
     std::vector<EmailAddress> addresses;
+    // Login name, `local@domain`; unique without case. Never empty once stored.
+    std::string upn;
+    // None: nobody can log in as this recipient.
+    std::optional<ScramVerifier> verifier;
+    // Names of other mailboxes whose owners may send as this one.
+    std::vector<std::string> send_as;
 
     [[nodiscard]] const EmailAddress& primary() const { return addresses.front(); }
 };

@@ -17,10 +17,6 @@ constexpr PermissionSet bits(std::initializer_list<Permission> permissions) noex
     return set;
 }
 
-constexpr bool has_group(const ReceiveConnector& connector, PermissionGroup group) noexcept {
-    return (connector.permission_groups & static_cast<std::uint8_t>(group)) != 0;
-}
-
 }  // namespace
 
 PermissionSet rights_of(PermissionGroup group) noexcept {
@@ -53,11 +49,32 @@ PermissionSet rights_of(PermissionGroup group) noexcept {
     return 0;
 }
 
+namespace {
+
+PermissionSet rights_if(const ReceiveConnector& connector, PermissionGroup group) noexcept {
+    return has_group(connector, group) ? rights_of(group) : PermissionSet{0};
+}
+
+PermissionSet rights_of_all(const ReceiveConnector& connector) noexcept {
+    return static_cast<PermissionSet>(
+        connector.permissions | rights_if(connector, PermissionGroup::trusted));
+}
+
+}  // namespace
+
 PermissionSet anonymous_rights(const ReceiveConnector& connector) noexcept {
-    const auto of_group = has_group(connector, PermissionGroup::anonymous)
-                              ? rights_of(PermissionGroup::anonymous)
-                              : PermissionSet{0};
-    return static_cast<PermissionSet>(of_group | connector.permissions);
+    return static_cast<PermissionSet>(
+        rights_of_all(connector) | rights_if(connector, PermissionGroup::anonymous));
+}
+
+PermissionSet authenticated_rights(const ReceiveConnector& connector) noexcept {
+    return static_cast<PermissionSet>(
+        rights_of_all(connector) | rights_if(connector, PermissionGroup::authenticated));
+}
+
+PermissionSet partner_rights(const ReceiveConnector& connector) noexcept {
+    return static_cast<PermissionSet>(
+        anonymous_rights(connector) | rights_if(connector, PermissionGroup::partners));
 }
 
 namespace {

@@ -2,9 +2,12 @@
 // by our own defaults).
 #pragma once
 
+#include "transport/base/ip_range.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 namespace mailflow {
 
@@ -33,6 +36,13 @@ struct TransportSettings {
     // An original larger than this is not attached to a DSN, its header only.
     std::uint64_t dsn_max_message_attach_size = 10ULL * 1024 * 1024;
     std::uint32_t tracking_retention_days = 30;
+
+    // Failed log-ins, counted over kAuthFailureWindow, after which further tries are refused; none:
+    // unlimited.
+    std::optional<std::uint32_t> auth_failure_limit_per_source = 20;
+    std::optional<std::uint32_t> auth_failure_limit_per_account = 10;
+    // Sources that are never refused for failures.
+    std::vector<IpRange> auth_failure_exempt_ranges;
 };
 
 }  // namespace mailflow

@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 namespace mailflow {
 
@@ -19,6 +20,10 @@ class Directory {
     // By any of its addresses, local part and domain without case. Null: not ours.
     // Error::unavailable: ask again later.
     virtual Task<Result<MailRecipientPtr>> find_recipient(EmailAddress address) = 0;
+    // Whose login this is: the UPN, any of the addresses, the alias, or `DOMAIN\alias` (DOMAIN is
+    // the first label of one of the domains of the mailbox's addresses), all without case. Null:
+    // nobody's, or of two mailboxes that fit. Not cached negatively. Error::unavailable as above.
+    virtual Task<Result<MailRecipientPtr>> find_login(std::string login) = 0;
 };
 
 }  // namespace mailflow

@@ -74,6 +74,20 @@ Action ReceiveProtocol::dispatch(Command command) {
             return Hangup{make_reply(221, "2.0.0", "Service closing transmission channel")};
         }
 
+        Action operator()(Bdat&) const { return not_offered(); }
+
+        Action operator()(Expn&) const { return not_offered(); }
+
+        Action operator()(StartTls&) const { return not_offered(); }
+
+        Action operator()(Auth&) const { return not_offered(); }
+
+        Action operator()(Xclient&) const { return not_offered(); }
+
+        [[nodiscard]] Action not_offered() const {
+            return self.protocol_error(make_reply(502, "5.5.1", "Command not implemented"));
+        }
+
         // RFC 5321 §4.2.4: 502 for a command that is known and not offered.
         Action operator()(Unsupported&) const {
             return self.protocol_error(make_reply(502, "5.5.1", "Command not implemented"));
@@ -122,7 +136,7 @@ Action ReceiveProtocol::on_rcpt(Rcpt rcpt) {
             make_reply(553, "5.6.7", "Internationalized address requires SMTPUTF8"));
     }
     pending_.recipient = rcpt.path;
-    return CheckRecipient{std::move(rcpt.path)};
+    return CheckRecipient{std::move(rcpt)};
 }
 
 Action ReceiveProtocol::on_data() {
@@ -139,7 +153,9 @@ Action ReceiveProtocol::on_data() {
             if (recipient_refused_)
                 return SendReply{make_reply(554, "5.5.1", "No valid recipients")};
             return protocol_error(make_reply(503, "5.5.2", "Need rcpt command"));
+        case Phase::auth:
         case Phase::rcpt:
+        case Phase::bdat:
         case Phase::data: break;
     }
     phase_ = Phase::data;
@@ -181,7 +197,11 @@ void ReceiveProtocol::helo_refused() noexcept {
 
 Reply ReceiveProtocol::sender_accepted() {
     const Mail& mail = pending_.mail;
-    envelope_ = Envelope{mail.path, mail.body, mail.smtputf8, mail.size.value_or(0), {}};
+    envelope_ = Envelope{};
+    envelope_.reverse_path = mail.path;
+    envelope_.body = mail.body.value_or(BodyType::seven_bit);
+    envelope_.smtputf8 = mail.smtputf8;
+    envelope_.declared_size = mail.size.value_or(0);
     recipient_refused_ = false;
     phase_ = Phase::mail;
     return make_reply(250, "2.1.0", "Sender OK");

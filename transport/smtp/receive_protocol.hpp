@@ -17,9 +17,10 @@
 
 namespace mailflow::smtp {
 
-// `mail`: a sender is accepted; `rcpt`: a recipient too; `data`: between 354 and the verdict on the
+// `auth`: between AUTH and its end; `mail`: a sender is accepted; `rcpt`: a recipient too; `bdat`:
+// chunks have come, the last has not; `data`: between 354 or the last chunk and the verdict on the
 // message.
-enum class Phase : std::uint8_t { connected, greeted, mail, rcpt, data };
+enum class Phase : std::uint8_t { connected, greeted, auth, mail, rcpt, bdat, data };
 
 // Send the reply, read the next command.
 struct SendReply {
@@ -39,7 +40,53 @@ struct CheckSender {
 
 // Judge the recipient, then recipient_accepted() or recipient_refused().
 struct CheckRecipient {
-    ForwardPath recipient;
+    Rcpt recipient;
+};
+
+// Look the name up and answer (250 with the address, 550 5.1.1, 252); nothing to tell the protocol.
+struct CheckName {
+    std::string name;
+    bool expand = false;  // EXPN
+};
+
+// If octets are buffered: on_unauthorized_pipelining(). Else send the 220, shake hands, then
+// tls_started(); or start_tls_failed() when there is no certificate after all.
+struct BeginTls {
+    Reply reply;
+};
+
+// Begin an exchange; then auth_challenge(), auth_succeeded() or auth_failed().
+struct BeginAuth {
+    std::string mechanism;
+    std::optional<std::string> initial;
+};
+
+// The client's answer to a challenge, decoded.
+struct AuthResponse {
+    std::string octets;
+};
+
+// The client gave the exchange up with `*`: forget it, send the reply.
+struct AuthCancelled {
+    Reply reply;
+};
+
+// Then xclient_applied(), which starts the session anew, or SendReply's like with a refusal.
+struct ApplyXclient {
+    Xclient attributes;
+};
+
+// RFC 3030: take exactly `size` octets as part of the message, then chunk_received() unless `last`;
+// for the last one, what follows DATA's end follows.
+struct ReceiveChunk {
+    std::uint64_t size = 0;
+    bool last = false;
+};
+
+// Read and drop exactly `size` octets, then send the reply.
+struct DiscardChunk {
+    std::uint64_t size = 0;
+    Reply reply;
 };
 
 // Send the 354 reply and receive the message, then end_transaction(); or refuse with another reply
@@ -56,8 +103,22 @@ struct Hangup {
 // Close without a word.
 struct Drop {};
 
-using Action =
-    std::variant<SendReply, CheckHelo, CheckSender, CheckRecipient, ReceiveData, Hangup, Drop>;
+using Action = std::variant<
+    SendReply,
+    CheckHelo,
+    CheckSender,
+    CheckRecipient,
+    CheckName,
+    BeginTls,
+    BeginAuth,
+    AuthResponse,
+    AuthCancelled,
+    ApplyXclient,
+    ReceiveData,
+    ReceiveChunk,
+    DiscardChunk,
+    Hangup,
+    Drop>;
 
 class ReceiveProtocol {
   public:
@@ -66,13 +127,17 @@ class ReceiveProtocol {
         std::string client;  // the client's address, for the EHLO reply
         ExtensionSet extensions;
         std::optional<std::uint32_t> max_protocol_errors =
-            5;  // syntax and sequence errors; none: unlimited
+            5;                                 // syntax and sequence errors; none: unlimited
+        bool requires_tls = false;             // MAIL and AUTH outside TLS: 530 5.7.0
+        bool requires_ehlo_domain = false;     // EHLO and HELO need a name with a dot or a literal
+        std::uint64_t max_chunk = UINT64_MAX;  // a larger BDAT: 552, session over, nothing read
     };
 
     explicit ReceiveProtocol(Settings settings)
         : settings_(std::move(settings)) {}
 
-    // A whole command line without its line end; never in phase `data`.
+    // A whole command line without its line end; never in phase `data`. In phase `auth`: the
+    // client's answer.
     [[nodiscard]] Action on_command(std::string_view line);
     // A line over kMaxCommandLine, already discarded up to its end.
     [[nodiscard]] Action on_line_too_long();
@@ -96,6 +161,25 @@ class ReceiveProtocol {
     void sender_refused() noexcept;
     [[nodiscard]] Reply recipient_accepted();
     void recipient_refused() noexcept;
+    // `334` with the challenge in base64; what comes next is an AuthResponse or AuthCancelled.
+    [[nodiscard]] Reply auth_challenge(std::string_view octets);
+    // `235 2.7.0`; `account` is shown by account(). `octets`: additional data of the mechanism,
+    // sent as a last challenge is the driver's business.
+    [[nodiscard]] Reply auth_succeeded(std::string account);
+    // The reply is the driver's: 535 5.7.8, 454 4.7.0 …
+    void auth_failed() noexcept;
+    // RFC 3207 §4.2: the session is as new, nothing of before is remembered; HELO must come again.
+    void tls_started() noexcept;
+    // `454 4.7.0 TLS not available`
+    [[nodiscard]] Reply start_tls_failed() noexcept;
+    // `220` with the banner's text, as after connect.
+    [[nodiscard]] Reply xclient_applied(std::string client, std::optional<std::string> helo);
+    // `250 2.6.0 n octets received`
+    [[nodiscard]] Reply chunk_received(std::uint64_t size);
+
+    // From now on: before the next EHLO, after TLS and AUTH.
+    void set_extensions(ExtensionSet extensions) { settings_.extensions = std::move(extensions); }
+
     // The message was taken or refused, or DATA was: the envelope is dropped, the session is
     // greeted. `taken` forgives the idle commands so far.
     void end_transaction(bool taken) noexcept;
@@ -116,8 +200,13 @@ class ReceiveProtocol {
 
     [[nodiscard]] std::uint32_t protocol_errors() const noexcept { return errors_; }
 
-    // RFC 3848, RFC 6531 §3.7.3: keyword for the `with` clause of Received: SMTP, ESMTP or
-    // UTF8SMTP.
+    [[nodiscard]] bool is_secure() const noexcept { return secure_; }
+
+    // Empty: nobody logged in.
+    [[nodiscard]] const std::string& account() const noexcept { return account_; }
+
+    // RFC 3848, RFC 6531 §4.3: keyword for the `with` clause of Received: SMTP, ESMTP, ESMTPS,
+    // ESMTPA, ESMTPSA, UTF8SMTP, UTF8SMTPS, UTF8SMTPA or UTF8SMTPSA.
     [[nodiscard]] const char* with_keyword() const noexcept;
 
   private:
@@ -142,6 +231,8 @@ class ReceiveProtocol {
     Envelope envelope_;
     std::string helo_;
     bool extended_ = false;
+    bool secure_ = false;
+    std::string account_;
     bool ends_group_ = false;
     bool sender_refused_ =
         false;  // since then no MAIL: its RCPTs and DATA in the same group are no errors

@@ -54,7 +54,7 @@ class Session {
     }
 
     std::string answer(CheckRecipient& a) {
-        if (a.recipient.text().starts_with("bad@")) {
+        if (a.recipient.path.text().starts_with("bad@")) {
             protocol.recipient_refused();
             return "550";
         }
@@ -71,6 +71,11 @@ class Session {
     std::string answer(Drop&) {
         over = true;
         return "";
+    }
+
+    template <class Other>
+    std::string answer(Other&) {
+        return "?";
     }
 };
 

@@ -6,6 +6,7 @@
 #include "transport/base/ip_address.hpp"
 #include "transport/mail/content.hpp"
 #include "transport/mail/delivery_status.hpp"
+#include "transport/mail/dsn_request.hpp"
 #include "transport/mail/envelope.hpp"
 #include "transport/org/next_hop.hpp"
 
@@ -51,6 +52,7 @@ struct QueuedRecipient {
     UtcTime due{};                       // meaningful when deferred
     std::string next_hop;                // key of its delivery queue; empty until first deferred
     std::optional<DeliveryStatus> last;  // outcome of the last attempt
+    DsnRequest dsn{};                    // what RCPT asked for; never changed after commit
 };
 
 // How a message came in; kept for tracking, lists and DSNs.
@@ -58,7 +60,10 @@ struct Origin {
     std::string connector;  // name of the receive connector; `DSN` for our own reports
     std::string helo;
     IpAddress client;
-    std::string protocol;  // RFC 3848 "with" keyword: SMTP, ESMTP, UTF8SMTP
+    std::string protocol;   // RFC 3848 "with" keyword: SMTP, ESMTPSA, UTF8SMTPS …
+    std::string account{};  // name of the mailbox that logged in; empty: nobody did
+    std::string tls{};      // `TLSv1.3 TLS_AES_256_GCM_SHA384 X25519`; empty: in clear
+    bool trusted = false;   // the session had the right accept-organization-headers
 };
 
 struct QueuedMessage {
