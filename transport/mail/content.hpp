@@ -26,19 +26,22 @@ struct ContentFacts {
     bool eight_bit = false;            // an octet over 127 in header or body
     bool smtputf8_header = false;      // an octet over 127 in the header
     std::uint32_t received_count = 0;  // Received fields: hops so far
+    // Of those, the ones written by this node: more than a few mean a loop.
+    std::uint32_t local_received_count = 0;
     bool has_date = false;
     bool has_from = false;
-    std::string message_id;         // with angle brackets; empty when absent
-    std::string subject;            // unfolded, raw, at most 256 octets
-    std::uint64_t header_size = 0;  // octets up to and including the empty line
+    std::string message_id;  // with angle brackets; empty when absent
+    std::string subject;     // unfolded, raw, at most 256 octets
+    // Octets of the stored body up to and including the empty line.
+    std::uint64_t header_size = 0;
 };
 
 // Replaces `length` octets of the stored body, from `offset` on, by `text`: whole header fields, or
-// (with length 0) fields to be added there.
+// a piece of one (the domain a bare address lacks). Lines of `text` end with CRLF.
 struct HeaderEdit {
     std::uint64_t offset = 0;
-    std::uint64_t length = 0;
-    std::string text;  // complete header fields, each ended by CRLF; empty: the range is left out
+    std::uint64_t length = 0;  // 0: `text` is put in before the octet at `offset`
+    std::string text;          // empty: the range is left out
 
     friend bool operator==(const HeaderEdit&, const HeaderEdit&) = default;
 };
@@ -50,8 +53,16 @@ struct Content {
     ContentFacts facts;
 
     // Of what is sent and shown: prefix and edited body.
-    [[nodiscard]] std::uint64_t size() const noexcept {
-        auto size = prefix.size() + body.length;
+    [[nodiscard]] std::uint64_t size() const noexcept { return edited_size(body.length); }
+
+    // Of the header alone, as it is sent: prefix and edited fields, with the empty line.
+    [[nodiscard]] std::uint64_t header_size() const noexcept {
+        return edited_size(facts.header_size);
+    }
+
+  private:
+    [[nodiscard]] std::uint64_t edited_size(std::uint64_t stored) const noexcept {
+        auto size = prefix.size() + stored;
         for (const auto& edit : edits) {
             size = size - edit.length + edit.text.size();
         }

@@ -4,6 +4,7 @@
 
 #include "transport/base/clock.hpp"
 #include "transport/base/ip_range.hpp"
+#include "transport/mail/sender_policy.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -60,8 +61,6 @@ enum class SizeAnnouncement : std::uint8_t { enabled, disabled, enabled_without_
 enum class MessageRateSource : std::uint8_t { none, ip_address, user, all };
 // RFC 5321 §7.3: who gets more than 252 from VRFY.
 enum class VerifyPolicy : std::uint8_t { nobody, authenticated, everybody };
-// RFC 6409 §8.1: a From field that is not the account's.
-enum class SenderPolicy : std::uint8_t { refuse, fix, ignore };
 enum class ProtocolLogging : std::uint8_t { none, verbose };
 
 // EHLO keywords an administrator can switch; all others go with something else (STARTTLS with tls,
