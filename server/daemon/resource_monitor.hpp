@@ -1,0 +1,106 @@
+// Watches what this node could run short of (reference 11.2): reads every kMeteringInterval, turns
+// readings into levels with hysteresis, publishes the worst. The reading is a seam, so tests and
+// the simulation give values; PressureMeter is pure. ResourceMonitor lives on the queue lane, owned
+// by the daemon's composition.
+#pragma once
+
+#include "server/receive/pressure.hpp"
+#include "transport/base/task_runner.hpp"
+#include "transport/net/lane.hpp"
+
+#include <array>
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace mailflow {
+
+// In percent, but for the queue. None: cannot be told here (no inodes on btrfs, no /proc).
+struct ResourceReadings {
+    std::optional<double> disk_space;
+    std::optional<double> disk_inodes;
+    std::optional<double> process_memory;
+    std::optional<double> system_memory;
+    std::optional<double> descriptors;
+    std::uint64_t queue_length = 0;  // the monitor's to fill in
+
+    [[nodiscard]] std::optional<double> of(Resource resource) const noexcept;
+};
+
+class ResourceReader {
+  public:
+    virtual ~ResourceReader() = default;
+    // May block; on a worker.
+    virtual ResourceReadings read() = 0;
+};
+
+// When a level is reached going up, and when it is left going down (reference 11.2, its four
+// columns): up at or over, down at or under.
+struct PressureThresholds {
+    double to_medium;
+    double to_high;
+    double high_to_medium;
+    double medium_to_low;
+};
+
+[[nodiscard]] const PressureThresholds& thresholds_of(Resource resource) noexcept;
+
+constexpr std::size_t kResources = 6;
+
+// The level of each resource, and the worst. Pure.
+class PressureMeter {
+  public:
+    // Of the newest readings. A resource without a reading is normal.
+    const Pressure& update(const ResourceReadings& readings) noexcept;
+
+    [[nodiscard]] const Pressure& pressure() const noexcept { return pressure_; }
+
+    [[nodiscard]] PressureLevel level(Resource resource) const noexcept {
+        return levels_.at(static_cast<std::size_t>(resource));
+    }
+
+    [[nodiscard]] const ResourceReadings& readings() const noexcept { return readings_; }
+
+  private:
+    std::array<PressureLevel, kResources> levels_{};
+    ResourceReadings readings_;
+    Pressure pressure_;
+};
+
+constexpr Duration kMeteringInterval = std::chrono::seconds(2);
+
+class ResourceMonitor {
+  public:
+    // All outlive the monitor and its task.
+    struct Parts {
+        Lane& lane;  // the queue lane
+        ResourceReader& reader;
+        TaskRunner& worker;
+        std::function<std::uint64_t()> queue_length;  // on the lane
+        // On the lane, whenever the pressure is another one than before.
+        std::function<void(const Pressure&)> publish;
+        Log log;
+    };
+
+    explicit ResourceMonitor(Parts parts);
+
+    // Until `stop`, or until the lane stops. Once.
+    Task<void> run();
+
+    // The task ends at its next reading.
+    void stop() noexcept { stopping_ = true; }
+
+    [[nodiscard]] const PressureMeter& meter() const noexcept { return meter_; }
+
+  private:
+    void take(const ResourceReadings& readings);
+
+    Parts parts_;
+    PressureMeter meter_;
+    bool stopping_ = false;
+};
+
+// `disk-space 91 % used`, `queue-length 12000 recipients`.
+[[nodiscard]] std::string describe(Resource resource, const ResourceReadings& readings);
+
+}  // namespace mailflow

@@ -1,0 +1,128 @@
+// The protocol log of the receive connectors that keep one: what both sides said, a CSV line each
+// (reference 12.2), in RECVyyyymmdd-n.log files of UTC days. A line costs its lane some text and an
+// uncontended lock: lines gather in memory and the writer takes them in batches. Beyond a bound
+// lines are dropped, counted and said; a full disk loses lines, never mail. One ProtocolLog for the
+// daemon's life, any thread; a ProtocolLogSession belongs to its receive session, on its lane.
+// Secrets never get here: what AUTH carries is masked, message content is a number of octets.
+#pragma once
+
+#include "server/receive/protocol_log_files.hpp"
+#include "transport/base/clock.hpp"
+#include "transport/base/ip_address.hpp"
+#include "transport/base/log.hpp"
+#include "transport/base/task_runner.hpp"
+#include "transport/org/receive_connector.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+namespace mailflow {
+
+class ProtocolLog;
+
+// The lines of one connection. The sequence number counts them.
+class ProtocolLogSession {
+  public:
+    // `+`, once.
+    void connected();
+    // `<`: a command line without its line end. An answer to a 334, an initial response, and lines
+    // that no verb begins after an AUTH are written as `<secret>`.
+    void received(std::string_view line);
+    // `>`: a reply as it goes out; a line each.
+    void sent(std::string_view wire, std::string_view context = {});
+    // `<`: message octets, never themselves.
+    void received_content(std::uint64_t octets);
+    // `*`: what happened besides, in our words: the TLS agreed on, who logged in, why refused.
+    void note(std::string_view text, std::string_view context = {});
+    // `-`, once, with the reason if there is one. Nothing may follow.
+    void disconnected(std::string_view context = {});
+
+    // 16 hexadecimal digits.
+    [[nodiscard]] const std::string& id() const noexcept { return id_; }
+
+  private:
+    friend class ProtocolLog;
+    ProtocolLogSession(
+        ProtocolLog& log,
+        std::string id,
+        std::string_view connector,
+        Endpoint local,
+        Endpoint remote);
+
+    void add(char event, std::string_view data, std::string_view context);
+
+    ProtocolLog& log_;
+    std::string id_;
+    std::string prefix_;     // connector and session, as CSV
+    std::string endpoints_;  // likewise
+    std::uint64_t sequence_ = 0;
+    bool secret_next_ = false;  // the last reply was a 334
+    bool after_auth_ = false;   // AUTH was said, and no known verb since
+};
+
+class ProtocolLog {
+  public:
+    // Octets that make the writer write without being asked, and those beyond which lines are
+    // dropped.
+    static constexpr std::size_t kGatherAtMost = 64UL * 1024;
+    static constexpr std::size_t kMaxGathered = 8UL * 1024 * 1024;
+
+    // All outlive the log; `writer` runs what is posted before `files` goes.
+    struct Parts {
+        TaskRunner& writer;
+        Files& files;
+        const Clock& clock;
+        Log log;
+    };
+
+    // `folder`: made with the first line.
+    ProtocolLog(std::string folder, Parts parts);
+    ~ProtocolLog();
+    ProtocolLog(const ProtocolLog&) = delete;
+    ProtocolLog& operator=(const ProtocolLog&) = delete;
+
+    // Null unless the connector says verbose: all a quiet connector pays is the test for it. The
+    // log outlives the session.
+    [[nodiscard]] std::unique_ptr<ProtocolLogSession> open_session(
+        const ReceiveConnector& connector, const Endpoint& local, const Endpoint& remote);
+
+    // Hands what has gathered to the writer, when there is anything. What is offloaded to the
+    // writer afterwards sees it written.
+    void flush() noexcept;
+
+    [[nodiscard]] TaskRunner& writer() noexcept { return parts_.writer; }
+
+    // On the writer only.
+    [[nodiscard]] ProtocolLogFiles& files() noexcept { return files_; }
+
+    // Lines lost so far: too many at once, or the disk did not take them.
+    [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_total_; }
+
+  private:
+    friend class ProtocolLogSession;
+
+    void append(const std::string& line) noexcept;
+    // On the writer.
+    void write_gathered() noexcept;
+    void say_dropped(std::uint64_t count, const ErrorCode& error) noexcept;
+
+    Parts parts_;
+    ProtocolLogFiles files_;
+    std::atomic<std::uint64_t> sessions_;  // the next session's number
+    std::atomic<std::uint64_t> dropped_total_ = 0;
+    std::mutex mutex_;
+    std::string gathered_;
+    std::uint64_t gathered_lines_ = 0;
+    std::uint64_t dropped_ = 0;
+    bool ordered_ = false;  // the writer has been told to write
+    // The writer's.
+    std::string writing_;
+    std::uint64_t unsaid_ = 0;
+    MonotonicTime quiet_until_{};
+};
+
+}  // namespace mailflow
