@@ -179,17 +179,22 @@ std::string to_rfc5322(UtcTime time) {
         parts.time.seconds().count());
 }
 
-std::string to_iso8601(UtcTime time) {
+std::string to_rfc3339(UtcTime time) {
     const auto parts = parts_of(time);
     return fmt::format(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
         static_cast<int>(parts.date.year()),
         static_cast<unsigned>(parts.date.month()),
         static_cast<unsigned>(parts.date.day()),
         parts.time.hours().count(),
         parts.time.minutes().count(),
-        parts.time.seconds().count(),
-        parts.time.subseconds().count());
+        parts.time.seconds().count());
+}
+
+std::string to_iso8601(UtcTime time) {
+    auto text = to_rfc3339(time);
+    text.pop_back();
+    return text + fmt::format(".{:03}Z", parts_of(time).time.subseconds().count());
 }
 
 // date-time = [ day-of-week "," ] day month year time-of-day zone

@@ -14,6 +14,8 @@ namespace mailflow {
 [[nodiscard]] std::string to_rfc5322(UtcTime time);
 // `2026-11-23T08:40:16.123Z`.
 [[nodiscard]] std::string to_iso8601(UtcTime time);
+// `2026-11-23T08:40:16Z`: RFC 3339 §5.6 without a fraction, for the wire (RFC 4865 §3).
+[[nodiscard]] std::string to_rfc3339(UtcTime time);
 
 // Also the obsolete forms of RFC 5322 §4.3: two-digit years, named zones, comments. The day's name
 // is not compared.

@@ -6,10 +6,17 @@
 
 namespace mailflow::smtp {
 
-// Lines are found with `find` (memchr) and copied in runs that end only where an octet is left out:
-// cost per line, not per octet.
 std::size_t DataDecoder::feed(std::string_view bytes, std::string& out) {
     const std::size_t before = out.size();
+    const std::size_t taken =
+        rule_ == BareNewlines::normalize ? feed_normalizing(bytes, out) : feed_strict(bytes, out);
+    size_ += out.size() - before;
+    return taken;
+}
+
+// Lines are found with `find` (memchr) and copied in runs that end only where an octet is left out:
+// cost per line, not per octet.
+std::size_t DataDecoder::feed_strict(std::string_view bytes, std::string& out) {
     std::size_t run = 0;  // start of what is to be copied
     std::size_t at = 0;
     const auto flush = [&](std::size_t end) {
@@ -56,7 +63,6 @@ std::size_t DataDecoder::feed(std::string_view bytes, std::string& out) {
         }
     }
     flush(at);
-    size_ += out.size() - before;
     return at;
 }
 
@@ -96,6 +102,63 @@ void DataDecoder::end_line(std::size_t octets) {
     if (line_ + octets > kMaxTextLine + kCrlf) long_line_ = true;
     line_ = 0;
     state_ = State::line_start;
+}
+
+std::size_t DataDecoder::feed_normalizing(std::string_view bytes, std::string& out) {
+    std::size_t at = 0;
+    while (at < bytes.size() && state_ != State::complete) {
+        if (state_ == State::text) {
+            const std::size_t stop = std::min(bytes.find_first_of("\r\n", at), bytes.size());
+            out += bytes.substr(at, stop - at);
+            line_ += stop - at;
+            if (line_ > kMaxTextLine) long_line_ = true;
+            at = stop;
+        }
+        if (at < bytes.size()) normalize(bytes[at++], out);
+    }
+    return at;
+}
+
+// A line begins behind a bare CR or LF too, so its first dot is a stuffed one; but the end of the
+// message is CRLF.CRLF alone, as without normalizing.
+void DataDecoder::normalize(char c, std::string& out) {
+    const auto begin_line = [this](bool after_crlf) {
+        line_ = 0;
+        after_crlf_ = after_crlf;
+        state_ = State::line_start;
+    };
+    // What was held back, `.` or `.CR`, is a line of its own.
+    if (state_ == State::dot_cr) {
+        if (c == '\n' && after_crlf_) {
+            state_ = State::complete;
+            return;
+        }
+        out += ".\r\n";
+        begin_line(c == '\n');
+        if (c == '\n') return;
+    } else if (state_ == State::text_cr) {
+        out += "\r\n";
+        begin_line(c == '\n');
+        if (c == '\n') return;
+    } else if (state_ == State::dot && c == '\r') {
+        state_ = State::dot_cr;
+        return;
+    } else if (state_ == State::dot && c == '\n') {
+        out += '.';
+    }
+
+    if (c == '\n') {
+        out += "\r\n";
+        begin_line(false);
+    } else if (c == '\r') {
+        state_ = State::text_cr;
+    } else if (c == '.' && state_ == State::line_start) {
+        state_ = State::dot;
+    } else {
+        out += c;
+        ++line_;
+        state_ = State::text;
+    }
 }
 
 }  // namespace mailflow::smtp

@@ -53,6 +53,24 @@ struct PeerExtensions {
     bool eight_bit_mime = false;
     bool smtputf8 = false;
     bool enhanced_status_codes = false;
+    bool dsn = false;                 // RFC 3461
+    bool start_tls = false;           // RFC 3207
+    std::vector<std::string> auth{};  // RFC 4954: mechanisms in upper case, as offered, no doubles
+    bool chunking = false;            // RFC 3030
+    bool binary_mime = false;         // RFC 3030
+    bool require_tls = false;         // RFC 8689
+    // RFC 9422 LIMITS: at most so many in a session, in a message; none: not said.
+    std::optional<std::uint32_t> max_mails{};
+    std::optional<std::uint32_t> max_recipients{};
+    std::optional<std::uint32_t> max_recipient_domains{};
+    bool mt_priority = false;           // RFC 6710
+    std::string mt_priority_profile{};  // upper case; empty: none was named
+    bool future_release = false;        // RFC 4865, with the two numbers
+    std::chrono::seconds max_hold{0};
+    UtcTime hold_until_limit{};
+    bool deliver_by = false;  // RFC 2852
+    // 0: no minimum was named, any time goes.
+    std::chrono::seconds min_deliver_by{0};
 
     friend bool operator==(const PeerExtensions&, const PeerExtensions&) = default;
 };

@@ -46,6 +46,9 @@ inline constexpr std::size_t kMaxFlightOctets = 16 * 1024;
 // NOOP, RSET, VRFY, HELP and their like between two messages: beyond it 421.
 inline constexpr std::uint32_t kMaxIdleCommands = 100;
 
+// SASL mechanisms of a peer's AUTH lines that are kept.
+inline constexpr std::size_t kMaxPeerMechanisms = 32;
+
 // ---- time, RFC 5321 §4.5.3.2
 
 inline constexpr std::chrono::seconds kConnectTimeout{30};
