@@ -28,8 +28,9 @@ class MailflowCategory final : public boost::system::error_category {
             case Error::newer_schema: return "written by a newer version of mailflow";
             case Error::locked: return "in use by another process";
             case Error::refused_target: return "an address that is never connected to";
-            case Error::tls_failed: return "the TLS handshake failed";
+            case Error::tls_failed: return "TLS failed";
             case Error::unavailable: return "not available now";
+            case Error::truncated: return "the peer broke TLS off";
         }
         return "unknown error";
     }

@@ -23,8 +23,9 @@ enum class Error {
     newer_schema,     // the database was written by a newer program
     locked,           // another process holds it
     refused_target,   // an address we never connect to (loopback, private, our own)
-    tls_failed,       // a TLS handshake failed; the connection is closed
+    tls_failed,       // a TLS handshake failed, or a record was wrong; the connection is over
     unavailable,      // a service this needs does not answer now
+    truncated,        // a TLS session stopped without its end being said (no close_notify)
 };
 
 [[nodiscard]] const boost::system::error_category& mailflow_category() noexcept;

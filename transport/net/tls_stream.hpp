@@ -5,11 +5,13 @@
 #include "transport/net/lane.hpp"
 #include "transport/net/stream.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 struct ssl_ctx_st;
+struct ssl_st;
 
 namespace mailflow {
 
@@ -31,13 +33,70 @@ struct TlsFacts {
     [[nodiscard]] std::string text() const;
 };
 
+enum class TlsRole : std::uint8_t { server, client };
+
+// A Stream over a Stream. Until the handshake is done nothing can be read or written, and closing
+// it ends the handshake with Error::cancelled. What the peer ended with close_notify is
+// Error::end_of_stream, what just stopped Error::truncated. After Error::would_block the next
+// try_write begins with the same octets.
+class TlsStream final : public Stream {
+  public:
+    // `context` not null. `server_name`: SNI of a client; empty: none.
+    TlsStream(
+        std::unique_ptr<Stream> inner,
+        std::shared_ptr<ssl_ctx_st> context,
+        TlsRole role,
+        const std::string& server_name = {});
+    ~TlsStream() override;
+    TlsStream(const TlsStream&) = delete;
+    TlsStream& operator=(const TlsStream&) = delete;
+
+    // Once. On failure the peer is told by an alert, if the stream takes it; Error::tls_failed or
+    // what ended the stream below, with the reason in `why`. Has no deadline of its own: closing
+    // this stream ends it.
+    Task<ErrorCode> shake_hands(std::string* why);
+    // After the handshake.
+    [[nodiscard]] TlsFacts facts() const;
+
+    Result<std::size_t> try_read(std::span<char> into) noexcept override;
+    Result<std::size_t> try_write(std::span<const char> from) noexcept override;
+    Task<ErrorCode> wait(Readiness readiness) override;
+    // Our close_notify, and the end of the sending side below; waits for nothing of the peer.
+    void shutdown_send() noexcept override;
+    void close() noexcept override;
+
+    [[nodiscard]] const Endpoint& local() const noexcept override { return inner_->local(); }
+
+    [[nodiscard]] const Endpoint& remote() const noexcept override { return inner_->remote(); }
+
+  private:
+    struct Bio;
+    // What an operation of OpenSSL that did not succeed means: would_block (and what `wants` then
+    // waits for), or the end.
+    ErrorCode judge(int result, Readiness& wants) noexcept;
+    [[nodiscard]] std::string reason_of(ErrorCode error) const;
+
+    std::unique_ptr<Stream> inner_;
+    std::unique_ptr<ssl_st, void (*)(ssl_st*)> ssl_;
+    ErrorCode inner_error_;        // what the stream below last failed with, would_block included
+    ErrorCode read_end_;           // what every later read returns
+    std::size_t read_budget_ = 0;  // octets this read may still take from the stream below
+    Readiness read_wants_ = Readiness::readable;
+    Readiness write_wants_ = Readiness::writable;
+    bool established_ = false;
+    bool drained_ = false;  // the last read found OpenSSL and the stream below empty
+    bool broken_ = false;   // OpenSSL refuses to go on: no close_notify either
+    bool closed_ = false;
+};
+
 struct TlsAcceptance {
     std::unique_ptr<Stream> stream;  // encrypted; local and remote as before
     TlsFacts facts;
 };
 
 // Shakes hands as the server; takes the stream over, and closes it on failure. Error::timed_out
-// when `deadline` passes first, Error::tls with the reason in `why` (not null) for anything else.
+// when `deadline` passes first, Error::tls_failed with the reason in `why` (not null) for anything
+// else.
 Task<Result<TlsAcceptance>> accept_tls(
     Lane& lane,
     std::unique_ptr<Stream> stream,

@@ -1,0 +1,45 @@
+// The TLS contexts of one organization, one set of certificates and one pair of ticket keys: one
+// OpenSSL context for each kind of receive connector, and one for each certificate that SNI may
+// choose instead. Built by CertificateService on the console lane; immutable, used on any lane. A
+// session keeps what it uses alive.
+#pragma once
+
+#include "certs/certificate.hpp"
+#include "certs/ticket_keys.hpp"
+#include "transport/ports/tls_contexts.hpp"
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace mailflow {
+
+class TlsContextSet final : public TlsContexts {
+  public:
+    struct Parts {
+        std::span<const StoredCertificate> certificates;
+        std::span<const ReceiveConnector> connectors;
+        std::string node_fqdn;
+        UtcTime now{};
+        TicketKeysPtr tickets;
+        std::shared_ptr<x509_store_st> trust;  // client certificates are verified against it
+    };
+
+    // Where a certificate cannot be used (a key OpenSSL refuses), it is left out and named in
+    // `problems`.
+    TlsContextSet(const Parts& parts, std::vector<std::string>& problems);
+    ~TlsContextSet() override;
+
+    [[nodiscard]] TlsContextPtr server_context(const ReceiveConnector& connector) const override;
+
+  private:
+    struct Entry;
+    std::vector<Entry> entries_;
+};
+
+// Whether sessions of this connector get tickets (decisions 2.15): none where anybody may come and
+// nobody logs in, since resumption would only link visits of the same peer.
+[[nodiscard]] bool gives_tickets(const ReceiveConnector& connector) noexcept;
+
+}  // namespace mailflow
