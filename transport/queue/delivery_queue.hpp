@@ -99,6 +99,8 @@ class DeliveryQueue {
 
     // More waits on disk than fitted.
     bool has_backlog = false;
+    // More may wait on disk behind what was fetched: to be looked for when this is empty.
+    bool may_have_more = false;
 
   private:
     // Jobs of one class, a line per sender, lines in turn.

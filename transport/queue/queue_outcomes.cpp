@@ -77,8 +77,10 @@ void QueueManager::on_report(
 
     pump(queue);
     pump_waiting();
-    if (queue.has_backlog && queue.is_half_empty()) {
+    const bool is_dry = queue.may_have_more && queue.active() == 0;
+    if (is_dry || (queue.has_backlog && queue.is_half_empty())) {
         queue.has_backlog = false;
+        queue.may_have_more = false;
         request_refill(std::exchange(ready_waits_for_hop_, false), true);
     }
     commit_changes();

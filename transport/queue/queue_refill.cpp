@@ -182,11 +182,13 @@ Task<bool> QueueManager::read_due_messages(std::string key) {
         progress += taken == Taken::nothing ? 0U : 1U;
     }
     commit_changes();
-    const bool is_full = page->size() == limit;
     if (const auto queue = hops_.find(key); queue != hops_.end()) {
-        queue->second.has_backlog = is_full;
+        queue->second.has_backlog = page->size() == limit;
+        // A short page is not the last, but all of it may be in work now: what comes behind shows
+        // when the work is done.
+        queue->second.may_have_more = !page->empty();
     }
-    co_return is_full&& progress > 0;
+    co_return !page->empty() && progress > 0;
 }
 
 Task<void> QueueManager::arm_next_due() {

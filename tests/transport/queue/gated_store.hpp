@@ -1,12 +1,15 @@
 // A QueueStore whose reads can be held after they looked: what they return is then old, as the
-// answers of a reader thread may be.
+// answers of a reader thread may be. Its pages of due messages can be clipped, as a store may that
+// bounds what one read loads.
 #pragma once
 
 #include "transport/base/error.hpp"
 #include "transport/base/one_shot.hpp"
 #include "transport/ports/queue_store.hpp"
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -46,6 +49,8 @@ class GatedStore final : public QueueStore {
 
     // commit_report fails with this, as long as it is set.
     ErrorCode report_error;
+    // Most messages in a page of due ones, whatever was asked for.
+    std::size_t due_page = SIZE_MAX;
 
     Task<Result<>> commit(Submission submission) override {
         return store_.commit(std::move(submission));
@@ -96,7 +101,7 @@ class GatedStore final : public QueueStore {
 
     Task<Result<std::vector<QueuedMessage>>> due_messages(
         std::string hop, UtcTime now, std::size_t limit) override {
-        auto result = co_await store_.due_messages(std::move(hop), now, limit);
+        auto result = co_await store_.due_messages(std::move(hop), now, std::min(limit, due_page));
         co_await gate("due_messages");
         co_return result;
     }

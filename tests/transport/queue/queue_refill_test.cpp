@@ -116,6 +116,25 @@ TEST_CASE("a message that runs is not taken a second time by a read", "[queue][r
     CHECK(f.smtp.attempts(id) == 1);
 }
 
+TEST_CASE("a page that the store clipped is not taken for the last", "[queue][refill]") {
+    QueueFixture f;
+    f.limits.first_window = 20;
+    f.start();
+    f.smtp.answer_with([](const auto& job) { return report_deferred(job, "451 later"); });
+    for (int i = 0; i < 20; ++i) {
+        f.send("bob@example.net", {"carol@example.org"});
+    }
+    f.smtp.forget();
+    f.smtp.answer_with(report_delivered);
+
+    f.gated().due_page = 3;
+    f.lane.advance(minutes(15));
+
+    // At the moment they are due, not at the next look.
+    check_each_once(f, 20);
+    CHECK(f.store.messages().empty());
+}
+
 TEST_CASE(
     "of 50,000 waiting messages no more than the limit is ever in memory", "[queue][refill]") {
     QueueFixture f;
