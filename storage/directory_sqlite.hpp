@@ -19,6 +19,11 @@ namespace mailflow {
 
 // Entries of one lane's cache; an entry takes some 400 octets.
 constexpr std::size_t kDirectoryCacheCapacity = 8192;
+// Logins that one lane remembers, of the mailboxes above or others; positive answers only.
+constexpr std::size_t kLoginCacheCapacity = 2048;
+// A longer login is nobody's: `DOMAIN\` and an alias are shorter, and so is every address that fits
+// RFC 5321 §4.5.3.1.3.
+constexpr std::size_t kMaxLoginLength = 320;
 
 class SqliteDirectory final : public Directory {
   public:
@@ -38,6 +43,8 @@ class SqliteDirectory final : public Directory {
 
     [[nodiscard]] std::size_t cached() const noexcept { return cache_.size(); }
 
+    [[nodiscard]] std::size_t cached_logins() const noexcept { return logins_.size(); }
+
     // Batches sent to the reader so far.
     [[nodiscard]] std::uint64_t batches() const noexcept { return batches_; }
 
@@ -46,11 +53,14 @@ class SqliteDirectory final : public Directory {
     struct Batch;
 
     void drop_old_answers();
+    Task<Result<MailRecipientPtr>> ask(std::string key, bool is_login);
     void start_batch();
     void finish_batch(Batch& batch);
+    void keep(const std::string& key, bool is_login, const MailRecipientPtr& recipient);
 
     Parts parts_;
     DirectoryCache cache_;
+    DirectoryCache logins_{kLoginCacheCapacity};
     std::uint64_t cached_version_;
     std::vector<Question*> waiting_;
     bool away_ = false;

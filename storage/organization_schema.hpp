@@ -9,7 +9,8 @@
 
 namespace mailflow {
 
-inline constexpr std::array kOrganizationSchema{SchemaStep{R"(
+inline constexpr std::array kOrganizationSchema{
+    SchemaStep{R"(
 CREATE TABLE version(
     version INTEGER PRIMARY KEY,
     time INTEGER NOT NULL,
@@ -44,6 +45,29 @@ CREATE TABLE address(
 CREATE INDEX address_recipient ON address(recipient, position);
 CREATE INDEX address_domain ON address(domain, recipient);
 PRAGMA user_version = 1;
+)"},
+    // Who may log in. Mailboxes of before log in by their primary address once they get a password.
+    // `login_secret`: what the salts told to logins nobody has are made from; it outlives a
+    // restart, as real salts do.
+    SchemaStep{R"(
+ALTER TABLE recipient ADD COLUMN upn TEXT NOT NULL DEFAULT '';
+ALTER TABLE recipient ADD COLUMN upn_key TEXT NOT NULL DEFAULT '';
+ALTER TABLE recipient ADD COLUMN iterations INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE recipient ADD COLUMN salt BLOB;
+ALTER TABLE recipient ADD COLUMN stored_key BLOB;
+ALTER TABLE recipient ADD COLUMN server_key BLOB;
+UPDATE recipient SET (upn, upn_key) = (
+    SELECT text, key FROM address WHERE address.recipient = recipient.id AND position = 0);
+CREATE UNIQUE INDEX recipient_upn ON recipient(upn_key);
+CREATE TABLE send_as(
+    recipient INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    sender INTEGER NOT NULL,
+    PRIMARY KEY(recipient, position)) WITHOUT ROWID;
+CREATE INDEX send_as_sender ON send_as(sender);
+CREATE TABLE login_secret(octets BLOB NOT NULL);
+INSERT INTO login_secret(octets) VALUES(randomblob(32));
+PRAGMA user_version = 2;
 )"}};
 
 }  // namespace mailflow

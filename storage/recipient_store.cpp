@@ -1,8 +1,18 @@
 #include "storage/recipient_store.hpp"
 
+#include "transport/base/ascii.hpp"
 #include "transport/base/error.hpp"
 
 namespace mailflow {
+
+namespace {
+
+template <std::size_t N>
+std::string_view octets_of(const std::array<std::uint8_t, N>& key) {
+    return {reinterpret_cast<const char*>(key.data()), key.size()};
+}
+
+}  // namespace
 
 Task<Result<std::optional<MailRecipient>>> SqliteRecipientStore::find(std::string name) {
     const auto work = [&] {
@@ -17,6 +27,15 @@ Task<Result<std::optional<MailRecipient>>> SqliteRecipientStore::find_by_address
     const auto key = address.lookup_key();
     const auto work = [&] {
         return guarded([&] { return rows_.read(rows_.find_id_by_address(key)); });
+    };
+    auto found = co_await offload(keeper_, work);
+    co_return found;
+}
+
+Task<Result<std::optional<MailRecipient>>> SqliteRecipientStore::find_by_upn(std::string upn) {
+    const auto key = ascii::to_lower(upn);
+    const auto work = [&] {
+        return guarded([&] { return rows_.read(rows_.find_id_by_upn(key)); });
     };
     auto found = co_await offload(keeper_, work);
     co_return found;
@@ -95,7 +114,9 @@ Task<Result<>> SqliteRecipientStore::create(MailRecipient recipient, ChangeAutho
 Result<> SqliteRecipientStore::insert(const MailRecipient& recipient, const ChangeAuthor& author) {
     SqliteTransaction transaction(writer_.connection());
     const auto version = writer_.add_version(author);
-    insert_row(static_cast<std::int64_t>(version), recipient);
+    if (auto inserted = insert_row(static_cast<std::int64_t>(version), recipient); !inserted) {
+        return inserted;
+    }
     transaction.commit();
     committed();
     return {};
@@ -119,7 +140,9 @@ Result<> SqliteRecipientStore::update(
     }
     writer_.add_version(author);
     erase_row(*id);
-    insert_row(*id, recipient);
+    if (auto inserted = insert_row(*id, recipient); !inserted) {
+        return inserted;
+    }
     transaction.commit();
     committed();
     return {};
@@ -141,25 +164,42 @@ Result<> SqliteRecipientStore::erase(const std::string& name, const ChangeAuthor
     }
     writer_.add_version(author);
     erase_row(*id);
+    writer_.connection().query("DELETE FROM send_as WHERE sender = ?").bind(*id).run();
     transaction.commit();
     committed();
     return {};
 }
 
-void SqliteRecipientStore::insert_row(std::int64_t id, const MailRecipient& recipient) {
-    auto& connection = writer_.connection();
-    connection
-        .query(
-            "INSERT INTO recipient(id, name, alias, first_name, last_name, display_name) "
-            "VALUES(?, ?, ?, ?, ?, ?)")
-        .bind(id)
+Result<> SqliteRecipientStore::insert_row(std::int64_t id, const MailRecipient& recipient) {
+    // Nobody is without a login name: the primary address is one by itself.
+    const auto upn = recipient.upn.empty() ? recipient.primary().text() : recipient.upn;
+    const auto upn_key = ascii::to_lower(upn);
+    auto row = writer_.connection().query(
+        "INSERT INTO recipient(id, name, alias, first_name, last_name, display_name, upn, upn_key, "
+        "iterations, salt, stored_key, server_key) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    row.bind(id)
         .bind_text(recipient.name)
         .bind_text(recipient.alias)
         .bind_text(recipient.first_name)
         .bind_text(recipient.last_name)
         .bind_text(recipient.display_name)
-        .run();
-    auto row = connection.query(
+        .bind_text(upn)
+        .bind_text(upn_key);
+    if (const auto& verifier = recipient.verifier) {
+        row.bind(verifier->iterations)
+            .bind_blob(verifier->salt)
+            .bind_blob(octets_of(verifier->stored_key))
+            .bind_blob(octets_of(verifier->server_key));
+    } else {
+        row.bind(0).bind_null().bind_null().bind_null();
+    }
+    row.run();
+    insert_addresses(id, recipient);
+    return insert_send_as(id, recipient);
+}
+
+void SqliteRecipientStore::insert_addresses(std::int64_t id, const MailRecipient& recipient) {
+    auto row = writer_.connection().query(
         "INSERT INTO address(key, recipient, position, domain, text) VALUES(?, ?, ?, ?, ?)");
     std::int64_t position = 0;
     for (const auto& address : recipient.addresses) {
@@ -170,8 +210,26 @@ void SqliteRecipientStore::insert_row(std::int64_t id, const MailRecipient& reci
     }
 }
 
+Result<> SqliteRecipientStore::insert_send_as(std::int64_t id, const MailRecipient& recipient) {
+    auto by_name = writer_.connection().query("SELECT id FROM recipient WHERE name = ?");
+    auto row = writer_.connection().query(
+        "INSERT INTO send_as(recipient, position, sender) VALUES(?, ?, ?)");
+    std::int64_t position = 0;
+    for (const auto& name : recipient.send_as) {
+        by_name.again().bind_text(name);
+        if (!by_name.step()) {
+            return Error::not_found;
+        }
+        row.again().bind(id).bind(position++).bind(by_name.integer(0)).run();
+    }
+    return {};
+}
+
+// What others may do in its name goes; what it may do in theirs stays, for it may come back under
+// the same id.
 void SqliteRecipientStore::erase_row(std::int64_t id) {
     auto& connection = writer_.connection();
+    connection.query("DELETE FROM send_as WHERE recipient = ?").bind(id).run();
     connection.query("DELETE FROM address WHERE recipient = ?").bind(id).run();
     connection.query("DELETE FROM recipient WHERE id = ?").bind(id).run();
 }

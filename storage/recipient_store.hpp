@@ -21,6 +21,7 @@ class SqliteRecipientStore final : public RecipientStore {
 
     Task<Result<std::optional<MailRecipient>>> find(std::string name) override;
     Task<Result<std::optional<MailRecipient>>> find_by_address(EmailAddress address) override;
+    Task<Result<std::optional<MailRecipient>>> find_by_upn(std::string upn) override;
     Task<Result<std::vector<MailRecipient>>> page(std::string after, std::size_t limit) override;
     Task<Result<std::uint64_t>> count_in_domain(DomainName domain) override;
     Task<Result<std::vector<std::string>>> domains(std::string after, std::size_t limit) override;
@@ -36,7 +37,9 @@ class SqliteRecipientStore final : public RecipientStore {
     Result<> update(
         const std::string& name, const MailRecipient& recipient, const ChangeAuthor& author);
     Result<> erase(const std::string& name, const ChangeAuthor& author);
-    void insert_row(std::int64_t id, const MailRecipient& recipient);
+    [[nodiscard]] Result<> insert_row(std::int64_t id, const MailRecipient& recipient);
+    void insert_addresses(std::int64_t id, const MailRecipient& recipient);
+    [[nodiscard]] Result<> insert_send_as(std::int64_t id, const MailRecipient& recipient);
     void erase_row(std::int64_t id);
     void committed();
 

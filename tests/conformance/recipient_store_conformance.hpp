@@ -135,6 +135,57 @@ inline void check_recipient_store(TestLane& test, RecipientStore& store) {
         CHECK(find("bob") == summary_of(bob));
         CHECK(find_address("x@contoso.com") == "nobody");
     }
+    SECTION("a recipient is found by its UPN, which nobody else can have") {
+        auto bob = mailbox_of("bob", "bob", {"bob@contoso.com"});
+        bob.upn = "Robert@contoso.com";
+        REQUIRE(create(bob));
+        auto eve = mailbox_of("eve", "eve", {"eve@contoso.com"});
+        eve.upn = "ROBERT@contoso.com";
+
+        const auto found = test.run(store.find_by_upn("robert@CONTOSO.com")).value();
+        const auto primary = test.run(store.find_by_upn("alice@contoso.com")).value();
+
+        REQUIRE(found);
+        CHECK(found->name == "bob");
+        CHECK(found->upn == "Robert@contoso.com");
+        REQUIRE(primary);
+        CHECK(primary->upn == "Alice@contoso.com");
+        CHECK_FALSE(test.run(store.find_by_upn("bob@contoso.com")).value());
+        CHECK(create(eve).error() == Error::already_exists);
+    }
+    SECTION("a verifier comes back octet for octet, and goes") {
+        auto bob = mailbox_of("bob", "bob", {"bob@contoso.com"});
+        bob.verifier = ScramVerifier{16384, std::string("s\0lt", 4), {0, 255, 1}, {7}};
+        REQUIRE(create(bob));
+        CHECK(test.run(store.find("bob")).value()->verifier == bob.verifier);
+        bob.verifier.reset();
+
+        REQUIRE(test.run(store.replace("bob", bob, author)));
+
+        CHECK_FALSE(test.run(store.find("bob")).value()->verifier);
+    }
+    SECTION("names in send_as follow their recipients") {
+        const auto bob = mailbox_of("bob", "bob", {"bob@contoso.com"});
+        auto team = mailbox_of("team", "team", {"team@contoso.com"});
+        team.send_as = {"BOB", "alice smith"};
+        REQUIRE(create(bob));
+        REQUIRE(create(team));
+        const auto senders = [&] {
+            return test.run(store.find("team")).value()->send_as;
+        };
+        CHECK(senders() == std::vector<std::string>{"bob", "Alice Smith"});
+        auto renamed = bob;
+        renamed.name = "Robert";
+
+        REQUIRE(test.run(store.replace("bob", renamed, author)));
+        CHECK(senders() == std::vector<std::string>{"Robert", "Alice Smith"});
+        REQUIRE(test.run(store.remove("alice", author)));
+        CHECK(senders() == std::vector<std::string>{"Robert"});
+        team.send_as = {"nobody"};
+
+        CHECK(test.run(store.replace("team", team, author)).error() == Error::not_found);
+        CHECK(senders() == std::vector<std::string>{"Robert"});
+    }
     SECTION("a removed recipient leaves its name and addresses to others") {
         REQUIRE(test.run(store.remove("alice smith", author)));
 

@@ -1,3 +1,4 @@
+#include "storage/organization_schema.hpp"
 #include "tests/conformance/recipient_store_conformance.hpp"
 #include "tests/storage/organization_fixture.hpp"
 
@@ -20,6 +21,21 @@ struct DirectoryFixture : OrganizationFixture {
             test.run(directory_of_lane->find_recipient(EmailAddress::parse(address).value()));
         if (!found) return found.error().message();
         return *found == nullptr ? "nobody" : (*found)->name;
+    }
+
+    std::string login(const std::string& text) {
+        const auto found = test.run(directory_of_lane->find_login(text));
+        if (!found) return found.error().message();
+        return *found == nullptr ? "nobody" : (*found)->name;
+    }
+
+    void add(
+        const std::string& name,
+        const std::vector<std::string>& addresses,
+        const std::string& upn = {}) {
+        auto mailbox = mailbox_of(name, name, addresses);
+        mailbox.upn = upn;
+        REQUIRE(test.run(database->recipients().create(mailbox, {"me", "add"})));
     }
 
     void add(const std::string& name) {
@@ -125,6 +141,106 @@ TEST_CASE("an answer from before a change is given but not kept", "[storage][dir
     lane.poll();
 
     CHECK(known == true);
+}
+
+TEST_CASE(
+    "a login is a UPN, an address, an alias or DOMAIN\\alias, without case",
+    "[storage][directory]") {
+    DirectoryFixture fixture;
+    fixture.add("alice", {"a.smith@contoso.com", "sales@fabrikam.com"}, "alice@corp.contoso.com");
+
+    const auto login = GENERATE(
+        "ALICE@corp.contoso.com",
+        "A.Smith@contoso.com",
+        "sales@FABRIKAM.com",
+        "Alice",
+        "CONTOSO\\alice",
+        "fabrikam\\ALICE",
+        "Contoso\\a.smith");
+    CAPTURE(login);
+
+    CHECK(fixture.login(login) == "alice");
+}
+
+TEST_CASE("what is not quite a login is nobody's", "[storage][directory]") {
+    DirectoryFixture fixture;
+    fixture.add("alice", {"alice@contoso.com"});
+
+    const auto login = GENERATE(
+        std::string(),
+        std::string("alic"),
+        std::string("alice@contoso"),
+        std::string("alice@contoso.com "),
+        std::string("con\\alice"),
+        std::string("contoso.com\\alice"),
+        std::string("contoso%\\alice"),
+        std::string("contoso\\"),
+        std::string("\\alice"),
+        std::string("\\"),
+        std::string("alice%"),
+        std::string("alice\0", 6),
+        std::string(400, 'a'));
+    CAPTURE(login);
+
+    CHECK(fixture.login(login) == "nobody");
+}
+
+TEST_CASE("a login that fits two mailboxes is nobody's", "[storage][directory]") {
+    DirectoryFixture fixture;
+    fixture.add("alice", {"alice@contoso.com"}, "chief@contoso.com");
+    fixture.add("other", {"alice@contoso.net", "chief@contoso.com"}, "other@contoso.com");
+
+    CHECK(fixture.login("CONTOSO\\alice") == "nobody");
+    CHECK(fixture.login("chief@contoso.com") == "nobody");
+    CHECK(fixture.login("alice") == "alice");
+    CHECK(fixture.login("CONTOSO\\other") == "other");
+}
+
+TEST_CASE(
+    "a login is remembered until recipients change, and nobody's never", "[storage][directory]") {
+    DirectoryFixture fixture;
+    fixture.add("alice");
+    CHECK(fixture.login("alice") == "alice");
+    CHECK(fixture.login("bob") == "nobody");
+    CHECK(fixture.directory_of_lane->cached_logins() == 1);
+    const auto looked_up = fixture.directory_of_lane->batches();
+
+    CHECK(fixture.login("ALICE") == "alice");
+    CHECK(fixture.directory_of_lane->batches() == looked_up);
+    CHECK(fixture.login("bob") == "nobody");
+    CHECK(fixture.directory_of_lane->batches() == looked_up + 1);
+    REQUIRE(fixture.test.run(fixture.database->recipients().remove("alice", {"me", "remove"})));
+
+    CHECK(fixture.login("alice") == "nobody");
+}
+
+TEST_CASE("mailboxes of before the second schema log in by their primary address", "[storage]") {
+    TempDirectory directory;
+    {
+        SqliteConnection old(
+            {.path = directory / "organization.db", .vfs = {}}, SqliteRole::writer);
+        REQUIRE_FALSE(migrate(old, "organization.db", std::span(kOrganizationSchema).first(1)));
+        old.execute(
+            "INSERT INTO version VALUES(1, 0, 'me', 'add');"
+            "INSERT INTO recipient VALUES(1, 'Alice', 'alice', '', '', 'Alice');"
+            "INSERT INTO address VALUES('al@contoso.com', 1, 1, 'contoso.com', 'al@contoso.com');"
+            "INSERT INTO address VALUES('alice@contoso.com', 1, 0, 'contoso.com', "
+            "'Alice@contoso.com')");
+    }
+
+    TestLane test;
+    FoldedRunner runner{test.context};
+    const auto database =
+        OrganizationDatabase::open(
+            {directory / "organization.db", {}, nullptr}, {runner, runner, test.clock})
+            .value();
+    const auto alice = test.run(database->recipients().find("alice")).value();
+
+    REQUIRE(alice);
+    CHECK(alice->upn == "Alice@contoso.com");
+    CHECK_FALSE(alice->verifier);
+    CHECK(alice->send_as.empty());
+    CHECK(test.run(database->recipients().find_by_upn("ALICE@contoso.com")).value());
 }
 
 }  // namespace mailflow

@@ -35,6 +35,15 @@ class MemoryRecipientStore final : public RecipientStore {
         co_return std::optional<MailRecipient>();
     }
 
+    Task<Result<std::optional<MailRecipient>>> find_by_upn(std::string upn) override {
+        for (const auto& [key, recipient] : recipients_) {
+            if (ascii::equal_ignoring_case(recipient.upn, upn)) {
+                co_return std::optional(recipient);
+            }
+        }
+        co_return std::optional<MailRecipient>();
+    }
+
     Task<Result<std::vector<MailRecipient>>> page(std::string after, std::size_t limit) override {
         std::vector<MailRecipient> found;
         for (auto it = recipients_.upper_bound(after);
@@ -70,8 +79,12 @@ class MemoryRecipientStore final : public RecipientStore {
     }
 
     Task<Result<>> create(MailRecipient recipient, ChangeAuthor) override {
+        if (recipient.upn.empty()) recipient.upn = recipient.primary().text();
         if (is_taken(recipient, nullptr)) {
             co_return make_error_code(Error::already_exists);
+        }
+        if (!take_names(recipient.send_as)) {
+            co_return make_error_code(Error::not_found);
         }
         auto name = recipient.name;
         recipients_.emplace(std::move(name), std::move(recipient));
@@ -83,11 +96,18 @@ class MemoryRecipientStore final : public RecipientStore {
         if (found == recipients_.end()) {
             co_return make_error_code(Error::not_found);
         }
+        if (recipient.upn.empty()) recipient.upn = recipient.primary().text();
         if (is_taken(recipient, &found->second)) {
             co_return make_error_code(Error::already_exists);
         }
+        if (!take_names(recipient.send_as)) {
+            co_return make_error_code(Error::not_found);
+        }
+        const auto old_name = found->second.name;
         recipients_.erase(found);
         auto new_name = recipient.name;
+        for (auto& [key, other] : recipients_)
+            std::replace(other.send_as.begin(), other.send_as.end(), old_name, new_name);
         recipients_.emplace(std::move(new_name), std::move(recipient));
         co_return Result<>();
     }
@@ -97,6 +117,8 @@ class MemoryRecipientStore final : public RecipientStore {
         if (found == recipients_.end()) {
             co_return make_error_code(Error::not_found);
         }
+        for (auto& [key, other] : recipients_)
+            std::erase(other.send_as, found->second.name);
         recipients_.erase(found);
         co_return Result<>();
     }
@@ -128,6 +150,16 @@ class MemoryRecipientStore final : public RecipientStore {
                          });
     }
 
+    // As their owners spell them; false when one is nobody's.
+    bool take_names(std::vector<std::string>& names) const {
+        for (auto& name : names) {
+            const auto found = recipients_.find(name);
+            if (found == recipients_.end()) return false;
+            name = found->second.name;
+        }
+        return true;
+    }
+
     [[nodiscard]] bool is_taken(const MailRecipient& recipient, const MailRecipient* itself) const {
         return std::any_of(recipients_.begin(), recipients_.end(), [&](const auto& entry) {
             const auto& other = entry.second;
@@ -135,6 +167,7 @@ class MemoryRecipientStore final : public RecipientStore {
             return &other != itself &&
                    (ascii::equal_ignoring_case(other.name, recipient.name) ||
                     ascii::equal_ignoring_case(other.alias, recipient.alias) ||
+                    ascii::equal_ignoring_case(other.upn, recipient.upn) ||
                     std::any_of(addresses.begin(), addresses.end(), [&](const auto& address) {
                         return has(other, address);
                     }));

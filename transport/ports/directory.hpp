@@ -21,8 +21,9 @@ class Directory {
     // Error::unavailable: ask again later.
     virtual Task<Result<MailRecipientPtr>> find_recipient(EmailAddress address) = 0;
     // Whose login this is: the UPN, any of the addresses, the alias, or `DOMAIN\alias` (DOMAIN is
-    // the first label of one of the domains of the mailbox's addresses), all without case. Null:
-    // nobody's, or of two mailboxes that fit. Not cached negatively. Error::unavailable as above.
+    // the first label of one of the domains of the mailbox's addresses, and the alias may also be
+    // the local part of an address there), all without case. Null: nobody's, or of two mailboxes
+    // that fit. Not cached negatively. Error::unavailable as above.
     virtual Task<Result<MailRecipientPtr>> find_login(std::string login) = 0;
 };
 
