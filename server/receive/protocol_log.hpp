@@ -19,6 +19,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace mailflow {
 
@@ -50,8 +51,8 @@ class ProtocolLogSession {
         ProtocolLog& log,
         std::string id,
         std::string_view connector,
-        Endpoint local,
-        Endpoint remote);
+        const Endpoint& local,
+        const Endpoint& remote);
 
     void add(char event, std::string_view data, std::string_view context);
 
@@ -93,6 +94,8 @@ class ProtocolLog {
     // Hands what has gathered to the writer, when there is anything. What is offloaded to the
     // writer afterwards sees it written.
     void flush() noexcept;
+    // Deletes files that are too old, for nights without a line. Never waits.
+    void sweep();
 
     [[nodiscard]] TaskRunner& writer() noexcept { return parts_.writer; }
 
@@ -106,9 +109,10 @@ class ProtocolLog {
     friend class ProtocolLogSession;
 
     void append(const std::string& line) noexcept;
+    void order() noexcept;
     // On the writer.
     void write_gathered() noexcept;
-    void say_dropped(std::uint64_t count, const ErrorCode& error) noexcept;
+    void say_lost(const ErrorCode& error) noexcept;
 
     Parts parts_;
     ProtocolLogFiles files_;

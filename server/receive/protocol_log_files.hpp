@@ -3,6 +3,7 @@
 // again. Blocking; used by one thread at a time (the log's writer), owned by ProtocolLog.
 #pragma once
 
+#include "server/receive/protocol_log_line.hpp"
 #include "transport/base/clock.hpp"
 #include "transport/ports/files.hpp"
 
@@ -16,22 +17,6 @@
 
 namespace mailflow {
 
-// One line of the log, unquoted but still escaped.
-struct ProtocolLogLine {
-    std::string date_time;
-    std::string connector;
-    std::string session;
-    std::uint64_t sequence = 0;
-    std::string local;
-    std::string remote;
-    std::string event;
-    std::string data;
-    std::string context;
-};
-
-// A CSV line of the log; none when it is not one (`#` lines, a torn line).
-[[nodiscard]] std::optional<ProtocolLogLine> parse_protocol_log_line(std::string_view line);
-
 class ProtocolLogFiles {
   public:
     // Reference 12.2.
@@ -39,14 +24,17 @@ class ProtocolLogFiles {
     static constexpr std::uint64_t kMaxTotalSize = 250ULL * 1024 * 1024;
     static constexpr auto kMaxAge = std::chrono::days(30);
     // What one question for lines looks at, and answers, at most.
-    static constexpr std::uint64_t kMaxScan = 32ULL * 1024 * 1024;
+    static constexpr std::uint64_t kMaxScan = 16ULL * 1024 * 1024;
     static constexpr std::size_t kMaxLines = 1000;
 
     // `files` outlives this.
     ProtocolLogFiles(std::string folder, Files& files);
 
-    // Whole lines, each ended by LF; the file of the day of `now`. On failure some may be lost.
+    // Whole lines, each ended by LF; into the file of the day of `now`. On failure the first ones
+    // may be there.
     Result<> append(std::string_view lines, UtcTime now);
+    // Too old, or too much of it all.
+    void delete_old(UtcTime now);
 
     struct Page {
         std::vector<ProtocolLogLine> lines;
@@ -54,7 +42,7 @@ class ProtocolLogFiles {
         bool more = false;   // there are lines behind the cursor already
     };
 
-    // The last `count` lines of a connector, of all when it is empty. Without case.
+    // The last `count` lines of a connector, of all when it is empty.
     [[nodiscard]] Result<Page> last(std::string_view connector, std::size_t count);
     // At most `count` lines from the cursor on. Error::syntax: no cursor of ours.
     [[nodiscard]] Result<Page> after(
@@ -71,22 +59,12 @@ class ProtocolLogFiles {
         friend auto operator<=>(const Name&, const Name&) = default;
     };
 
-    struct Place {
-        Name name;
-        std::uint64_t offset = 0;
-    };
-
     [[nodiscard]] std::string path(const Name& name) const;
-    [[nodiscard]] Result<std::vector<Name>> names();
+    // Sorted. Empty when there is no folder.
+    [[nodiscard]] std::vector<Name> names();
     Result<> open_for(UtcTime now);
     Result<> go_on_with(const Name& name);
     Result<> begin(const Name& name, UtcTime now);
-    void delete_old(UtcTime now);
-    void read_lines(
-        const Place& from,
-        std::uint64_t until,
-        std::string_view connector,
-        std::vector<ProtocolLogLine>& into);
 
     std::string folder_;
     Files& files_;

@@ -1,0 +1,282 @@
+#include "server/receive/protocol_log.hpp"
+
+#include "server/receive/protocol_log_line.hpp"
+#include "transport/base/ascii.hpp"
+#include "transport/mail/date_time.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <new>
+
+namespace mailflow {
+
+namespace {
+
+// Of the daemon's own log, when protocol log lines are lost.
+constexpr auto kLossLogInterval = std::chrono::minutes(1);
+constexpr std::string_view kSecret = "<secret>";
+
+// Names of SASL mechanisms that may be shown; what else stands behind AUTH may be a secret in the
+// wrong place.
+constexpr std::array<std::string_view, 13> kMechanisms = {
+    "PLAIN",
+    "LOGIN",
+    "SCRAM-SHA-1",
+    "SCRAM-SHA-1-PLUS",
+    "SCRAM-SHA-256",
+    "SCRAM-SHA-256-PLUS",
+    "EXTERNAL",
+    "CRAM-MD5",
+    "DIGEST-MD5",
+    "XOAUTH2",
+    "OAUTHBEARER",
+    "GSSAPI",
+    "NTLM"};
+
+constexpr std::array<std::string_view, 16> kVerbs = {
+    "HELO",
+    "EHLO",
+    "MAIL",
+    "RCPT",
+    "DATA",
+    "BDAT",
+    "RSET",
+    "NOOP",
+    "VRFY",
+    "EXPN",
+    "HELP",
+    "QUIT",
+    "STARTTLS",
+    "AUTH",
+    "XCLIENT",
+    "ETRN"};
+
+bool is_blank(char c) noexcept {
+    return c == ' ' || c == '\t';
+}
+
+std::string_view first_word(std::string_view text) noexcept {
+    const auto end = std::find_if(
+        text.begin(), text.end(), [](char c) { return is_blank(c) || ascii::is_control(c); });
+    return text.substr(0, static_cast<std::size_t>(end - text.begin()));
+}
+
+template <std::size_t N>
+bool is_one_of(std::string_view word, const std::array<std::string_view, N>& words) noexcept {
+    return std::any_of(words.begin(), words.end(), [word](std::string_view other) {
+        return ascii::equal_ignoring_case(word, other);
+    });
+}
+
+// Where an AUTH command begins: at the start, or behind an octet that some receiver takes for a
+// line end. npos: there is none.
+std::size_t find_auth(std::string_view line) noexcept {
+    bool at_start = true;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+        if (at_start && ascii::equal_ignoring_case(first_word(line.substr(i)), "AUTH")) {
+            return i;
+        }
+        at_start =
+            (at_start && is_blank(line[i])) || (ascii::is_control(line[i]) && line[i] != '\t');
+    }
+    return std::string_view::npos;
+}
+
+// `AUTH PLAIN <secret>`: the mechanism, and nothing that stands behind it.
+std::string without_secret(std::string_view line, std::size_t auth) {
+    constexpr std::size_t kVerb = 4;
+    std::string shown(line.substr(0, auth + kVerb));
+    auto rest = ascii::trimmed(line.substr(auth + kVerb));
+    const auto mechanism = first_word(rest);
+    if (is_one_of(mechanism, kMechanisms)) {
+        shown.append(" ").append(mechanism);
+        rest = ascii::trimmed(rest.substr(mechanism.size()));
+    }
+    if (!rest.empty()) {
+        shown.append(" ").append(kSecret);
+    }
+    return shown;
+}
+
+}  // namespace
+
+// ---- a session's lines
+
+ProtocolLogSession::ProtocolLogSession(
+    ProtocolLog& log,
+    std::string id,
+    std::string_view connector,
+    const Endpoint& local,
+    const Endpoint& remote)
+    : log_(log)
+    , id_(std::move(id)) {
+    append_csv_field(prefix_, connector);
+    prefix_ += "," + id_ + ",";
+    endpoints_ = "," + local.text() + "," + remote.text() + ",";
+}
+
+void ProtocolLogSession::connected() {
+    add('+', {}, {});
+}
+
+void ProtocolLogSession::received(std::string_view line) {
+    if (std::exchange(secret_next_, false)) {
+        // RFC 4954 §4: `*` gives the exchange up and is no secret.
+        add('<', line == "*" ? line : kSecret, {});
+        return;
+    }
+    if (const auto auth = find_auth(line); auth != std::string_view::npos) {
+        after_auth_ = true;
+        add('<', without_secret(line, auth), {});
+        return;
+    }
+    // A client that does not wait for the answer to AUTH sends its secret as if it were a command.
+    const bool known = is_one_of(first_word(line), kVerbs);
+    add('<', after_auth_ && !known ? kSecret : line, {});
+    after_auth_ = after_auth_ && !known;
+}
+
+void ProtocolLogSession::sent(std::string_view wire, std::string_view context) {
+    while (!wire.empty()) {
+        const auto end = std::min(wire.find('\n'), wire.size());
+        auto line = wire.substr(0, end);
+        wire.remove_prefix(std::min(end + 1, wire.size()));
+        if (line.ends_with('\r')) {
+            line.remove_suffix(1);
+        }
+        secret_next_ = line.starts_with("334");
+        add('>', secret_next_ && line.size() > 4 ? "334 <challenge>" : line, context);
+    }
+}
+
+void ProtocolLogSession::received_content(std::uint64_t octets) {
+    add('<', fmt::format("<{} octets of message content>", octets), {});
+}
+
+void ProtocolLogSession::note(std::string_view text, std::string_view context) {
+    add('*', text, context);
+}
+
+void ProtocolLogSession::disconnected(std::string_view context) {
+    add('-', {}, context);
+}
+
+void ProtocolLogSession::add(char event, std::string_view data, std::string_view context) {
+    auto line = to_iso8601(log_.parts_.clock.now());
+    line += ',';
+    line += prefix_;
+    line += std::to_string(sequence_++);
+    line += endpoints_;
+    line += event;
+    line += ',';
+    append_csv_field(line, data);
+    line += ',';
+    append_csv_field(line, context);
+    line += '\n';
+    log_.append(line);
+}
+
+// ---- the log
+
+ProtocolLog::ProtocolLog(std::string folder, Parts parts)
+    : parts_(parts)
+    , files_(std::move(folder), parts.files) {
+    // Numbers go on from the time of the start: no two sessions share one, restarts included.
+    constexpr unsigned kSessionBits = 20;
+    const auto start = static_cast<std::uint64_t>(parts_.clock.now().time_since_epoch().count());
+    sessions_ = start << kSessionBits;
+}
+
+ProtocolLog::~ProtocolLog() = default;
+
+std::unique_ptr<ProtocolLogSession> ProtocolLog::open_session(
+    const ReceiveConnector& connector, const Endpoint& local, const Endpoint& remote) {
+    if (connector.protocol_log != ProtocolLogging::verbose) {
+        return nullptr;
+    }
+    return std::unique_ptr<ProtocolLogSession>(new ProtocolLogSession(
+        *this, fmt::format("{:016X}", sessions_++), connector.name, local, remote));
+}
+
+void ProtocolLog::append(const std::string& line) noexcept {
+    const std::lock_guard lock(mutex_);
+    try {
+        if (gathered_.size() + line.size() > kMaxGathered) {
+            ++dropped_;
+            return;
+        }
+        gathered_ += line;
+    } catch (const std::bad_alloc&) {
+        ++dropped_;  // a line that finds no memory must not stop mail
+        return;
+    }
+    ++gathered_lines_;
+    if (!ordered_ && gathered_.size() > kGatherAtMost) {
+        order();
+    }
+}
+
+void ProtocolLog::flush() noexcept {
+    const std::lock_guard lock(mutex_);
+    if (!ordered_ && (!gathered_.empty() || dropped_ > 0)) {
+        order();
+    }
+}
+
+// With the lock held.
+void ProtocolLog::order() noexcept {
+    try {
+        parts_.writer.post([this] { write_gathered(); });
+        ordered_ = true;
+    } catch (const std::bad_alloc&) {
+        return;  // the next line or flush tries again
+    }
+}
+
+void ProtocolLog::sweep() {
+    parts_.writer.post([this] { files_.delete_old(parts_.clock.now()); });
+}
+
+void ProtocolLog::write_gathered() noexcept {
+    std::uint64_t lines = 0;
+    std::uint64_t lost = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        writing_.swap(gathered_);
+        lines = std::exchange(gathered_lines_, 0);
+        lost = std::exchange(dropped_, 0);
+        ordered_ = false;
+    }
+    ErrorCode error;
+    try {
+        if (const auto written = files_.append(writing_, parts_.clock.now()); !written) {
+            error = written.error();
+            lost += lines;
+        }
+    } catch (const std::bad_alloc&) {
+        lost += lines;
+    }
+    writing_.clear();
+    if (lost > 0) {
+        dropped_total_ += lost;
+        unsaid_ += lost;
+    }
+    say_lost(error);
+}
+
+// One line an interval, however long the disk is full.
+void ProtocolLog::say_lost(const ErrorCode& error) noexcept {
+    const auto now = parts_.clock.monotonic();
+    if (unsaid_ == 0 || now < quiet_until_) {
+        return;
+    }
+    quiet_until_ = now + kLossLogInterval;
+    parts_.log.warning(
+        "protocol log lines lost",
+        {{"count", std::exchange(unsaid_, 0)},
+         {"reason", error ? error.message() : "more than can be written"}});
+}
+
+}  // namespace mailflow
