@@ -29,24 +29,24 @@ std::string joined(const std::vector<std::string>& names) {
     return text;
 }
 
-// Binding → names of the enabled connectors that want it.
-std::map<Endpoint, std::vector<std::string>> wanted_bindings(const Organization& organization) {
-    std::map<Endpoint, std::vector<std::string>> wanted;
+// What listens, and the names of the enabled connectors that want it.
+std::map<ListenerKey, std::vector<std::string>> wanted_listeners(const Organization& organization) {
+    std::map<ListenerKey, std::vector<std::string>> wanted;
     for (const auto& connector : organization.receive_connectors()) {
         if (!connector.enabled) {
             continue;
         }
         for (const auto& binding : connector.bindings) {
-            wanted[binding].push_back(connector.name);
+            wanted[{binding, binding.port == 0 ? connector.name : ""}].push_back(connector.name);
         }
     }
-    std::map<Endpoint, std::vector<std::string>> distinct;
-    for (const auto& [binding, names] : wanted) {
+    std::map<ListenerKey, std::vector<std::string>> distinct;
+    for (const auto& [key, names] : wanted) {
         // The system refuses a second listener behind one on all addresses; that one serves both.
         const auto cover = std::find_if(wanted.begin(), wanted.end(), [&](const auto& other) {
-            return covers(other.first, binding);
+            return covers(other.first.binding, key.binding);
         });
-        auto& into = distinct[cover == wanted.end() ? binding : cover->first];
+        auto& into = distinct[cover == wanted.end() ? key : cover->first];
         for (const auto& name : names) {
             if (std::find(into.begin(), into.end(), name) == into.end()) {
                 into.push_back(name);
@@ -79,27 +79,27 @@ void ReceiveServer::apply(OrganizationPtr organization) {
         return;
     }
 
-    const auto wanted = wanted_bindings(*organization_);
+    const auto wanted = wanted_listeners(*organization_);
     // Closed first: a new binding may need the port of an old one.
-    for (auto& [binding, listener] : listeners_) {
-        listener.wanted = wanted.contains(binding);
+    for (auto& [key, listener] : listeners_) {
+        listener.wanted = wanted.contains(key);
         if (!listener.wanted && listener.acceptor != nullptr) {
             listener.acceptor->close();
-            log().info("listener closed", {{"binding", binding.text()}});
+            log().info("listener closed", {{"binding", key.binding.text()}});
         }
     }
     std::erase_if(listeners_, [](const auto& entry) { return !entry.second.wanted; });
-    for (const auto& [binding, names] : wanted) {
-        auto& listener = listeners_[binding];
-        listener.state.binding = binding;
+    for (const auto& [key, names] : wanted) {
+        auto& listener = listeners_[key];
+        listener.state.binding = key.binding;
         listener.state.connectors = names;
         if (listener.acceptor == nullptr) {
-            open(listener);
+            open(listener, key);
         }
     }
 }
 
-void ReceiveServer::open(Listener& listener) {
+void ReceiveServer::open(Listener& listener, const ListenerKey& key) {
     auto& state = listener.state;
     auto acceptor = network_.listen(home(), state.binding);
     if (!acceptor) {
@@ -117,13 +117,13 @@ void ReceiveServer::open(Listener& listener) {
     log().info(
         "listener open", {{"local", state.local.text()}, {"connectors", joined(state.connectors)}});
     ++live_;
-    home().spawn("accept", accept_loop(listener.acceptor, state.binding));
+    home().spawn("accept", accept_loop(listener.acceptor, key));
 }
 
 std::vector<ListenerState> ReceiveServer::listeners() const {
     std::vector<ListenerState> states;
     states.reserve(listeners_.size());
-    for (const auto& [binding, listener] : listeners_) {
+    for (const auto& [key, listener] : listeners_) {
         states.push_back(listener.state);
     }
     return states;
@@ -136,13 +136,13 @@ ReceiveLane& ReceiveServer::next_lane() noexcept {
     return *lanes_[turn_];
 }
 
-Task<void> ReceiveServer::accept_loop(std::shared_ptr<Acceptor> acceptor, Endpoint binding) {
+Task<void> ReceiveServer::accept_loop(std::shared_ptr<Acceptor> acceptor, ListenerKey key) {
     auto quiet_until = home().clock().monotonic();
     for (;;) {
         auto& lane = next_lane();
         auto stream = co_await acceptor->accept(lane.services.lane);
         if (stream) {
-            admit(binding, lane, std::move(*stream));
+            admit(key, lane, std::move(*stream));
             continue;
         }
         if (stream.error() == Error::cancelled || stopping_) {
@@ -153,21 +153,33 @@ Task<void> ReceiveServer::accept_loop(std::shared_ptr<Acceptor> acceptor, Endpoi
             quiet_until = now + kAcceptLogInterval;
             log().error(
                 "cannot accept connections for now",
-                {{"binding", binding.text()}, {"reason", stream.error().message()}});
+                {{"binding", key.binding.text()}, {"reason", stream.error().message()}});
         }
         co_await home().sleep_until(now + kAcceptPause);
     }
     --live_;
 }
 
+const ReceiveConnector* ReceiveServer::select(
+    const ListenerKey& key, const Endpoint& local, const IpAddress& client) const noexcept {
+    const std::span<const ReceiveConnector> all = organization_->receive_connectors();
+    if (key.owner.empty()) {
+        return select_receive_connector(all, local, client);
+    }
+    const auto owner = std::find_if(all.begin(), all.end(), [&key](const auto& connector) {
+        return connector.name == key.owner;
+    });
+    return owner == all.end() ? nullptr
+                              : select_receive_connector(std::span(&*owner, 1), local, client);
+}
+
 void ReceiveServer::admit(
-    const Endpoint& binding, ReceiveLane& lane, std::unique_ptr<Stream> stream) {
+    const ListenerKey& key, ReceiveLane& lane, std::unique_ptr<Stream> stream) {
     // Connectors are matched by what they are configured with: port 0 stands for the port the
     // system chose.
-    const Endpoint local{stream->local().address, binding.port};
+    const Endpoint local{stream->local().address, key.binding.port};
     const auto client = stream->remote().address;
-    const auto* const connector =
-        select_receive_connector(organization_->receive_connectors(), local, client);
+    const auto* const connector = select(key, local, client);
     auto verdict = Verdict::accept();
     if (connector == nullptr) {
         verdict = {no_service(), "no connector for this client"};
@@ -251,7 +263,7 @@ Task<bool> ReceiveServer::take_message_token(
 
 void ReceiveServer::stop() {
     stopping_ = true;
-    for (auto& [binding, listener] : listeners_) {
+    for (auto& [key, listener] : listeners_) {
         if (listener.acceptor != nullptr) {
             listener.acceptor->close();
         }

@@ -25,6 +25,15 @@ struct ListenerState {
     [[nodiscard]] bool is_open() const noexcept { return !error; }
 };
 
+// A listener serves every connector with its binding; but port 0 picks a free port for each
+// connector.
+struct ListenerKey {
+    Endpoint binding;
+    std::string owner;  // name of the one connector, with port 0
+
+    friend auto operator<=>(const ListenerKey&, const ListenerKey&) = default;
+};
+
 class ReceiveServer final : private SessionHost {
   public:
     // All lanes and the network outlive the server; at least one lane.
@@ -52,10 +61,12 @@ class ReceiveServer final : private SessionHost {
         bool wanted = true;
     };
 
-    Task<void> accept_loop(std::shared_ptr<Acceptor> acceptor, Endpoint binding);
-    void admit(const Endpoint& binding, ReceiveLane& lane, std::unique_ptr<Stream> stream);
+    Task<void> accept_loop(std::shared_ptr<Acceptor> acceptor, ListenerKey key);
+    void admit(const ListenerKey& key, ReceiveLane& lane, std::unique_ptr<Stream> stream);
+    [[nodiscard]] const ReceiveConnector* select(
+        const ListenerKey& key, const Endpoint& local, const IpAddress& client) const noexcept;
     void start_session(ReceiveLane& lane, std::unique_ptr<Stream> stream, Rights rights);
-    void open(Listener& listener);
+    void open(Listener& listener, const ListenerKey& key);
     [[nodiscard]] ReceiveLane& next_lane() noexcept;
 
     [[nodiscard]] Lane& home() noexcept { return lanes_.front()->services.lane; }
@@ -72,7 +83,7 @@ class ReceiveServer final : private SessionHost {
     std::vector<ReceiveLane*> lanes_;
     std::size_t turn_ = 0;
     OrganizationPtr organization_;
-    std::map<Endpoint, Listener> listeners_;
+    std::map<ListenerKey, Listener> listeners_;
     ConnectionCounter connections_;
     RateLimiter messages_;
     std::size_t live_ = 0;

@@ -83,6 +83,29 @@ TEST_CASE("port 0 shows the port that was chosen, and finds its connector", "[re
     CHECK(greeted(peer));
 }
 
+TEST_CASE("port 0 is a port of its own for each connector", "[receive][listener]") {
+    ReceiveFixture f;
+    f.connector().bindings = {endpoint("127.0.0.1:0")};
+    auto second = f.connector();
+    second.name = "A second";
+    second.banner = "220 second";
+    f.parts.receive_connectors.push_back(second);
+    f.apply();
+    const auto states = f.server.listeners();
+    REQUIRE(states.size() == 2);
+
+    MemoryPeer one(states[0].local, endpoint("127.0.0.1:40000"));
+    MemoryPeer other(states[1].local, endpoint("127.0.0.1:40000"));
+    f.network.push(one, states[0].local);
+    f.network.push(other, states[1].local);
+    f.test.poll();
+
+    CHECK(states[0].connectors == std::vector<std::string>{"A second"});
+    CHECK(states[1].connectors == std::vector<std::string>{"Default Frontend mx"});
+    CHECK(one.received() == "220 second\r\n");
+    CHECK(other.received() == "220 mx.contoso.com ESMTP mailflow ready\r\n");
+}
+
 TEST_CASE(
     "connectors share a binding; the smallest remote range takes the client",
     "[receive][listener]") {
