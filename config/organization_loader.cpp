@@ -1,7 +1,8 @@
 #include "config/organization_loader.hpp"
 
+#include "config/document_reader.hpp"
 #include "config/field_syntax.hpp"
-#include "config/schema/values.hpp"
+#include "config/receive_connector_document.hpp"
 #include "transport/base/ascii.hpp"
 
 #include <boost/json/array.hpp>
@@ -16,55 +17,7 @@ using schema::Problem;
 
 namespace {
 
-// Reads a normalised document: every field is there and canonical, so a value that is not is a
-// broken invariant and throws.
-class Reader {
-  public:
-    explicit Reader(const json::object& document)
-        : document_(document) {}
-
-    [[nodiscard]] std::string text(std::string_view name) const {
-        return std::string(document_.at(name).as_string());
-    }
-
-    [[nodiscard]] bool boolean(std::string_view name) const { return document_.at(name).as_bool(); }
-
-    [[nodiscard]] std::uint32_t number(std::string_view name) const {
-        return static_cast<std::uint32_t>(document_.at(name).as_int64());
-    }
-
-    [[nodiscard]] std::optional<std::uint32_t> limit(std::string_view name) const {
-        if (document_.at(name).is_string()) return std::nullopt;  // unlimited
-        return number(name);
-    }
-
-    [[nodiscard]] std::optional<std::uint64_t> size_limit(std::string_view name) const {
-        const auto written = text(name);
-        if (written == schema::kUnlimited) return std::nullopt;
-        return schema::parse_size(written).value();
-    }
-
-    [[nodiscard]] std::chrono::milliseconds duration(std::string_view name) const {
-        return schema::parse_duration(text(name)).value();
-    }
-
-    [[nodiscard]] std::chrono::seconds seconds(std::string_view name) const {
-        return std::chrono::ceil<std::chrono::seconds>(duration(name));
-    }
-
-    [[nodiscard]] std::vector<std::string> list(std::string_view name) const {
-        std::vector<std::string> values;
-        for (const auto& element : document_.at(name).as_array()) {
-            values.emplace_back(element.as_string());
-        }
-        return values;
-    }
-
-  private:
-    const json::object& document_;
-};
-
-AcceptedDomain read_accepted_domain(const std::string& name, const Reader& reader) {
+AcceptedDomain read_accepted_domain(const std::string& name, const DocumentReader& reader) {
     const auto written = reader.text("domain");
     const bool wildcard = written.starts_with("*.");
     const auto type = reader.text("type");
@@ -79,63 +32,6 @@ AcceptedDomain read_accepted_domain(const std::string& name, const Reader& reade
     };
 }
 
-std::uint8_t permission_groups(const std::vector<std::string>& names) {
-    const auto bit = [](std::string_view name) {
-        if (name == "anonymous") return PermissionGroup::anonymous;
-        if (name == "authenticated") return PermissionGroup::authenticated;
-        if (name == "partners") return PermissionGroup::partners;
-        return PermissionGroup::trusted;
-    };
-    unsigned groups = 0;
-    for (const auto& name : names)
-        groups |= static_cast<unsigned>(bit(name));
-    return static_cast<std::uint8_t>(groups);
-}
-
-PermissionSet permissions(const std::vector<std::string>& names) {
-    const auto bit = [](std::string_view name) {
-        if (name == "submit") return Permission::submit;
-        if (name == "any-recipient") return Permission::any_recipient;
-        if (name == "any-sender") return Permission::any_sender;
-        if (name == "authoritative-domain-sender") return Permission::authoritative_domain_sender;
-        if (name == "bypass-message-size") return Permission::bypass_message_size;
-        if (name == "accept-routing-headers") return Permission::accept_routing_headers;
-        return Permission::accept_organization_headers;
-    };
-    unsigned set = 0;
-    for (const auto& name : names)
-        set |= static_cast<unsigned>(bit(name));
-    return static_cast<PermissionSet>(set);
-}
-
-ReceiveConnector read_receive_connector(const std::string& name, const Reader& reader) {
-    ReceiveConnector connector;
-    connector.name = name;
-    connector.enabled = reader.boolean("enabled");
-    for (const auto& text : reader.list("bindings")) {
-        connector.bindings.push_back(Endpoint::parse(text).value());
-    }
-    for (const auto& text : reader.list("remote_ranges")) {
-        connector.remote_ranges.push_back(IpRange::parse(text).value());
-    }
-    connector.fqdn = reader.text("fqdn");
-    connector.banner = reader.text("banner");
-    connector.permission_groups = permission_groups(reader.list("permission_groups"));
-    connector.permissions = permissions(reader.list("permissions"));
-    connector.max_message_size = reader.size_limit("max_message_size");
-    connector.max_recipients_per_message = reader.number("max_recipients_per_message");
-    connector.max_protocol_errors = reader.limit("max_protocol_errors");
-    connector.max_inbound_connection = reader.limit("max_inbound_connection");
-    connector.max_inbound_connection_per_source = reader.limit("max_inbound_connection_per_source");
-    connector.max_inbound_connection_percentage_per_source =
-        reader.number("max_inbound_connection_percentage_per_source");
-    connector.message_rate_limit = reader.limit("message_rate_limit");
-    connector.connection_timeout = reader.seconds("connection_timeout");
-    connector.connection_inactivity_timeout = reader.seconds("connection_inactivity_timeout");
-    connector.tarpit_interval = reader.duration("tarpit_interval");
-    return connector;
-}
-
 SendUsage read_usage(std::string_view name) {
     if (name == "internal") return SendUsage::internal;
     if (name == "internet") return SendUsage::internet;
@@ -143,7 +39,7 @@ SendUsage read_usage(std::string_view name) {
     return SendUsage::custom;
 }
 
-SendConnector read_send_connector(const std::string& name, const Reader& reader) {
+SendConnector read_send_connector(const std::string& name, const DocumentReader& reader) {
     SendConnector connector;
     connector.name = name;
     connector.enabled = reader.boolean("enabled");
@@ -164,13 +60,13 @@ SendConnector read_send_connector(const std::string& name, const Reader& reader)
     return connector;
 }
 
-TransportSettings read_transport_settings(const Reader& reader) {
+TransportSettings read_transport_settings(const DocumentReader& reader) {
     TransportSettings settings;
     settings.max_send_size = reader.size_limit("max_send_size");
     settings.max_receive_size = reader.size_limit("max_receive_size");
     settings.max_recipient_envelope_limit = reader.number("max_recipient_envelope_limit");
     settings.max_hop_count = reader.number("max_hop_count");
-    settings.dsn_max_message_attach_size = reader.size_limit("dsn_max_message_attach_size").value();
+    settings.dsn_max_message_attach_size = reader.size("dsn_max_message_attach_size");
     settings.tracking_retention_days = reader.number("tracking_retention_days");
     settings.queue_glitch_retry_count = reader.number("queue_glitch_retry_count");
     settings.queue_glitch_retry_interval = reader.duration("queue_glitch_retry_interval");
@@ -274,7 +170,7 @@ Organization::Parts load_organization(
         if (document.empty()) {
             continue;
         }
-        const Reader reader(document);
+        const DocumentReader reader(document);
         if (record.type == "accepted-domain") {
             parts.accepted_domains.push_back(read_accepted_domain(record.name, reader));
         } else if (record.type == "receive-connector") {
@@ -297,8 +193,11 @@ schema::CheckedDocument make_document(
     const json::object& fields,
     const NodeSettings& node) {
     auto completed = fields;
-    complete_fields(type, name, completed, node);
     std::vector<Problem> problems;
+    if (type.name == "receive-connector") {
+        apply_usage(completed, problems);
+    }
+    complete_fields(type, name, completed, node);
     const auto written = canonical_fields(type, completed, problems);
     auto checked = schema::normalize(type, written);
     add_schema_problems(problems, checked.problems);

@@ -1,5 +1,6 @@
+#include "config/schema/field_builders.hpp"
 #include "config/schema/object_type.hpp"
-#include "config/schema/values.hpp"
+#include "config/schema/receive_connector_type.hpp"
 
 #include <algorithm>
 
@@ -9,51 +10,7 @@ namespace {
 
 using enum ValueKind;
 
-constexpr std::uint64_t kKilobyte = 1024;
-constexpr std::uint64_t kMaxInt = 2147483647;  // the field's upper end of most numbers and sizes
 constexpr std::uint64_t kMaxOrganizationSize = 2147482624;
-constexpr std::uint64_t kSecond = 1000;
-constexpr std::uint64_t kMinute = 60 * kSecond;
-constexpr std::uint64_t kHour = 60 * kMinute;
-constexpr std::uint64_t kDay = 24 * kHour;
-
-struct Range {
-    std::uint64_t minimum = 0;
-    std::uint64_t maximum = UINT64_MAX;
-};
-
-Field limited(
-    ValueKind kind,
-    std::string_view name,
-    std::string_view standard,
-    Range range,
-    std::string_view doc) {
-    return {
-        .name = name,
-        .kind = kind,
-        .defaults = {standard},
-        .minimum = range.minimum,
-        .maximum = range.maximum,
-        .doc = doc};
-}
-
-Field or_unlimited(Field field) {
-    field.may_be_unlimited = true;
-    return field;
-}
-
-Field flag_field(std::string_view name, std::string_view standard, std::string_view doc) {
-    return {.name = name, .kind = boolean, .defaults = {standard}, .doc = doc};
-}
-
-Field text_field(std::string_view name, std::string_view default_note, std::string_view doc) {
-    return {.name = name, .default_note = default_note, .doc = doc};
-}
-
-std::vector<Field> joined(std::vector<Field> first, std::vector<Field> second) {
-    std::move(second.begin(), second.end(), std::back_inserter(first));
-    return first;
-}
 
 // Reference 3.1.
 std::vector<Field> accepted_domain_fields() {
@@ -74,117 +31,6 @@ std::vector<Field> accepted_domain_fields() {
             "false",
             "The domain of new mailboxes and of the bare postmaster; exactly one has it, and "
             "setting it takes it from the other."),
-    };
-}
-
-// Reference 2.2, 2.5, 2.6, 2.8.
-std::vector<Field> receive_connector_access() {
-    return {
-        flag_field("enabled", "true", "Whether the connector takes connections."),
-        {.name = "bindings",
-         .flag = "binding",
-         .kind = endpoint,
-         .list = true,
-         .required = true,
-         .doc = "Local addresses and ports to listen on; 0.0.0.0 and [::] stand for all of their "
-                "family."},
-        {.name = "remote_ranges",
-         .flag = "remote-range",
-         .kind = ip_range,
-         .list = true,
-         .defaults = {"0.0.0.0-255.255.255.255", "::/0"},
-         .doc = "Clients it serves; of several connectors on one binding the smallest range "
-                "wins."},
-        {.name = "fqdn",
-         .kind = domain,
-         .default_note = "the node's FQDN",
-         .doc = "Name in the greeting, the EHLO reply and the Received field."},
-        text_field(
-            "banner", "a greeting with the FQDN", "The whole greeting line; starts with `220 `."),
-        {.name = "permission_groups",
-         .flag = "permission-group",
-         .kind = choice,
-         .list = true,
-         .default_note = "none, so that nobody may send",
-         .choices = {"anonymous", "authenticated", "partners", "trusted"},
-         .doc = "Who may send, each group with its usual rights."},
-        {.name = "permissions",
-         .flag = "permission",
-         .kind = choice,
-         .list = true,
-         .default_note = "those of the groups",
-         .choices =
-             {"submit",
-              "any-recipient",
-              "any-sender",
-              "authoritative-domain-sender",
-              "bypass-message-size",
-              "accept-routing-headers",
-              "accept-organization-headers"},
-         .doc = "Rights every session has beside those of its groups; any-recipient is the right "
-                "to relay."},
-    };
-}
-
-// Reference 2.8; sizes from the defaults that fit together.
-std::vector<Field> receive_connector_limits() {
-    return {
-        or_unlimited(limited(
-            size,
-            "max_message_size",
-            "36 MB",
-            {64 * kKilobyte, kMaxInt},
-            "Largest message taken; announced in SIZE.")),
-        limited(
-            integer,
-            "max_recipients_per_message",
-            "200",
-            {1, 512000},
-            "Recipients of one message; further ones get 452, those before them stay."),
-        or_unlimited(limited(
-            integer,
-            "max_protocol_errors",
-            "5",
-            {0, kMaxInt},
-            "Syntax and sequence errors before the session is closed.")),
-        or_unlimited(limited(
-            integer, "max_inbound_connection", "5000", {1, kMaxInt}, "Sessions at one time.")),
-        or_unlimited(limited(
-            integer,
-            "max_inbound_connection_per_source",
-            "20",
-            {1, 10000},
-            "Sessions of one client address at one time; loopback is exempt.")),
-        limited(
-            integer,
-            "max_inbound_connection_percentage_per_source",
-            "2",
-            {1, 100},
-            "Share of the free sessions one client address may hold; loopback is exempt."),
-        or_unlimited(limited(
-            integer,
-            "message_rate_limit",
-            kUnlimited,
-            {1, kMaxInt},
-            "Messages a minute of one client address.")),
-        limited(
-            duration,
-            "connection_timeout",
-            "10m",
-            {kSecond, kDay},
-            "Longest life of a session; it ends between messages, never inside one."),
-        limited(
-            duration,
-            "connection_inactivity_timeout",
-            "5m",
-            {kSecond, kDay},
-            "Longest silence of a client; less than connection_timeout."),
-        limited(
-            duration,
-            "tarpit_interval",
-            "5s",
-            {0, 10 * kMinute},
-            "Delay before refusals to anonymous clients; 0 is off."),
     };
 }
 
@@ -284,7 +130,8 @@ std::vector<Field> transport_config_limits() {
             "max_hop_count",
             "30",
             {1, 500},
-            "Received fields a message may have before it is taken for a loop."),
+            "Received fields a message may have before it is taken for a loop, on every "
+            "connector."),
         limited(
             size,
             "dsn_max_message_attach_size",
@@ -391,15 +238,7 @@ std::vector<ObjectType> make_types() {
          .doc = "A domain mail is accepted for, and what happens to recipients not known here.",
          .fields = accepted_domain_fields(),
          .example = "smtpctl accepted-domain create contoso.com --type authoritative"},
-        {.name = "receive-connector",
-         .plural = "receive connectors",
-         .toml_name = "receive_connector",
-         .doc = "Who may send mail to this server, and how.",
-         .can_be_disabled = true,
-         .fields = joined(receive_connector_access(), receive_connector_limits()),
-         .example = "smtpctl receive-connector create \"Local applications\" --binding "
-                    "127.0.0.1:2526 --remote-range 127.0.0.0/8 --permission-group anonymous "
-                    "--permission any-recipient"},
+        receive_connector_type(),
         {.name = "send-connector",
          .plural = "send connectors",
          .toml_name = "send_connector",
