@@ -11,7 +11,18 @@ namespace mailflow {
 
 namespace {
 
-constexpr std::uint64_t kFormat = 1;
+// 1: without DSN requests, edits and what else came with them (has_extras).
+constexpr std::uint64_t kFirstFormat = 1;
+constexpr std::uint64_t kFormat = 2;
+
+// Keeps small numbers short on both sides of 0; times may lie before 1970 when the clock is wrong.
+std::uint64_t zigzag(std::int64_t value) noexcept {
+    return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
+}
+
+std::int64_t unzigzag(std::uint64_t value) noexcept {
+    return static_cast<std::int64_t>(value >> 1) ^ -static_cast<std::int64_t>(value & 1);
+}
 
 class Packer {
   public:
@@ -43,8 +54,11 @@ class Unpacker {
   public:
     explicit Unpacker(std::string_view bytes)
         : rest_(bytes) {
-        sound_ = number() == kFormat;
+        format_ = number();
+        sound_ = sound_ && format_ >= kFirstFormat && format_ <= kFormat;
     }
+
+    [[nodiscard]] bool has_extras() const noexcept { return format_ > kFirstFormat; }
 
     std::uint64_t number() {
         std::uint64_t value = 0;
@@ -79,6 +93,14 @@ class Unpacker {
         return sound_ ? static_cast<Small>(value) : Small{};
     }
 
+    template <class Small>
+    Small signed_number() {
+        const std::int64_t value = unzigzag(number());
+        sound_ = sound_ && value >= std::numeric_limits<Small>::min() &&
+                 value <= std::numeric_limits<Small>::max();
+        return sound_ ? static_cast<Small>(value) : Small{};
+    }
+
     std::string_view text() {
         const std::uint64_t size = number();
         if (!sound_ || size > rest_.size()) {
@@ -105,17 +127,9 @@ class Unpacker {
 
   private:
     std::string_view rest_;
+    std::uint64_t format_ = 0;
     bool sound_ = true;
 };
-
-// Times may lie before 1970 when the clock is wrong: zigzag keeps small ones short.
-std::uint64_t zigzag(std::int64_t value) noexcept {
-    return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
-}
-
-std::int64_t unzigzag(std::uint64_t value) noexcept {
-    return static_cast<std::int64_t>(value >> 1) ^ -static_cast<std::int64_t>(value & 1);
-}
 
 void pack_envelope(Packer& out, const Envelope& envelope) {
     out.flag(!envelope.reverse_path.is_null());
@@ -136,7 +150,7 @@ void unpack_envelope(Unpacker& in, Envelope& envelope) {
             in.refuse();
         }
     }
-    envelope.body = in.choice(BodyType::eight_bit_mime);
+    envelope.body = in.choice(BodyType::binary_mime);
     envelope.smtputf8 = in.flag();
     envelope.declared_size = in.number();
 }
@@ -221,6 +235,152 @@ void unpack_content(Unpacker& in, Content& content) {
     facts.header_size = in.number();
 }
 
+// What most messages have nothing of: one number says what is there, so that absent things cost one
+// octet together. What comes often has a low bit.
+enum Extra : std::uint64_t {
+    has_tls = 1,
+    has_account = 2,
+    has_edits = 4,
+    is_trusted = 8,
+    has_dsn_return = 16,
+    has_envelope_id = 32,
+    has_authenticated_sender = 64,
+    has_local_received = 128,
+    needs_tls = 256,
+    has_priority = 512,
+    has_deliver_by = 1024,
+    has_release = 2048,
+};
+
+constexpr std::uint64_t kAllExtras = 4095;
+
+std::uint64_t extras_of(const QueuedMessage& message) {
+    const auto& envelope = message.envelope;
+    const auto& origin = message.origin;
+    std::uint64_t extras = 0;
+    const auto note = [&extras](bool there, Extra extra) {
+        extras |= there ? static_cast<std::uint64_t>(extra) : 0;
+    };
+    note(!origin.tls.empty(), has_tls);
+    note(!origin.account.empty(), has_account);
+    note(!message.content.edits.empty(), has_edits);
+    note(origin.trusted, is_trusted);
+    note(envelope.dsn_return != DsnReturn::unspecified, has_dsn_return);
+    note(!envelope.envelope_id.empty(), has_envelope_id);
+    note(!envelope.authenticated_sender.empty(), has_authenticated_sender);
+    note(message.content.facts.local_received_count > 0, has_local_received);
+    note(envelope.require_tls, needs_tls);
+    note(envelope.priority != 0, has_priority);
+    note(envelope.deliver_by.has_value(), has_deliver_by);
+    note(envelope.release != UtcTime{}, has_release);
+    return extras;
+}
+
+// Offsets as distances from the end of the edit before.
+void pack_edits(Packer& out, const std::vector<HeaderEdit>& edits) {
+    out.number(edits.size());
+    std::uint64_t end = 0;
+    for (const auto& edit : edits) {
+        out.number(edit.offset - end);
+        out.number(edit.length);
+        out.text(edit.text);
+        end = edit.offset + edit.length;
+    }
+}
+
+void unpack_edits(Unpacker& in, Content& content) {
+    std::uint64_t end = 0;
+    for (auto count = in.number(); count > 0 && in.is_sound(); --count) {
+        HeaderEdit edit;
+        const auto distance = in.number();
+        edit.length = in.number();
+        edit.text = in.string();
+        const auto left = content.body.length - end;
+        if (distance > left || edit.length > left - distance) {
+            in.refuse();
+            return;
+        }
+        edit.offset = end + distance;
+        end = edit.offset + edit.length;
+        content.edits.push_back(std::move(edit));
+    }
+}
+
+void pack_deliver_by(Packer& out, const DeliverBy& by) {
+    out.number(zigzag(by.seconds));
+    out.number((by.return_late ? 1U : 0U) | (by.trace ? 2U : 0U));
+}
+
+DeliverBy deliver_by_of(Unpacker& in) {
+    const auto seconds = in.signed_number<std::int32_t>();
+    const auto flags = in.number();
+    return {seconds, (flags & 1) != 0, (flags & 2) != 0};
+}
+
+void pack_extras(Packer& out, const QueuedMessage& message) {
+    const auto extras = extras_of(message);
+    const auto& envelope = message.envelope;
+    out.number(extras);
+    if (extras & has_tls) out.text(message.origin.tls);
+    if (extras & has_account) out.text(message.origin.account);
+    if (extras & has_edits) pack_edits(out, message.content.edits);
+    if (extras & has_dsn_return) out.number(static_cast<std::uint64_t>(envelope.dsn_return));
+    if (extras & has_envelope_id) out.text(envelope.envelope_id);
+    if (extras & has_authenticated_sender) out.text(envelope.authenticated_sender);
+    if (extras & has_local_received) out.number(message.content.facts.local_received_count);
+    if (extras & has_priority) out.number(zigzag(envelope.priority));
+    if (extras & has_deliver_by) pack_deliver_by(out, *envelope.deliver_by);
+    if (extras & has_release) out.number(zigzag(envelope.release.time_since_epoch().count()));
+}
+
+void unpack_extras(Unpacker& in, QueuedMessage& message) {
+    const auto extras = in.number();
+    if (extras > kAllExtras) {
+        in.refuse();
+        return;
+    }
+    auto& envelope = message.envelope;
+    message.origin.trusted = (extras & is_trusted) != 0;
+    envelope.require_tls = (extras & needs_tls) != 0;
+    if (extras & has_tls) message.origin.tls = in.string();
+    if (extras & has_account) message.origin.account = in.string();
+    if (extras & has_edits) unpack_edits(in, message.content);
+    if (extras & has_dsn_return) envelope.dsn_return = in.choice(DsnReturn::headers);
+    if (extras & has_envelope_id) envelope.envelope_id = in.string();
+    if (extras & has_authenticated_sender) envelope.authenticated_sender = in.string();
+    if (extras & has_local_received) {
+        message.content.facts.local_received_count = in.small<std::uint32_t>();
+    }
+    if (extras & has_priority) envelope.priority = in.signed_number<std::int8_t>();
+    if (extras & has_deliver_by) envelope.deliver_by = deliver_by_of(in);
+    if (extras & has_release) envelope.release = UtcTime(Duration(unzigzag(in.number())));
+}
+
+// One octet when nothing was asked for.
+void pack_dsn_request(Packer& out, const DsnRequest& request) {
+    constexpr std::uint64_t kHasOriginal = 16;
+    const bool has_original = !request.original_recipient.empty();
+    out.number(request.notify | (has_original ? kHasOriginal : 0U));
+    if (has_original) {
+        out.text(request.original_recipient);
+    }
+}
+
+DsnRequest dsn_request_of(Unpacker& in) {
+    constexpr std::uint64_t kHasOriginal = 16;
+    const auto bits = in.number();
+    if (bits >= 2 * kHasOriginal) {
+        in.refuse();
+        return {};
+    }
+    DsnRequest request;
+    request.notify = static_cast<std::uint8_t>(bits % kHasOriginal);
+    if (bits >= kHasOriginal) {
+        request.original_recipient = in.string();
+    }
+    return request;
+}
+
 }  // namespace
 
 std::string pack_message(const QueuedMessage& message) {
@@ -229,6 +389,7 @@ std::string pack_message(const QueuedMessage& message) {
     pack_envelope(out, message.envelope);
     pack_origin(out, message.origin);
     pack_content(out, message.content);
+    pack_extras(out, message);
     return out.take();
 }
 
@@ -238,6 +399,9 @@ Result<> unpack_message(std::string_view bytes, QueuedMessage& message) {
     unpack_envelope(in, message.envelope);
     unpack_origin(in, message.origin);
     unpack_content(in, message.content);
+    if (in.has_extras()) {
+        unpack_extras(in, message);
+    }
     return in.end();
 }
 
@@ -247,6 +411,7 @@ std::string pack_recipient(const QueuedRecipient& recipient) {
     out.text(recipient.address.text());
     out.text(recipient.original);
     out.text(recipient.mailbox);
+    pack_dsn_request(out, recipient.dsn);
     return out.take();
 }
 
@@ -256,6 +421,7 @@ Result<QueuedRecipient> unpack_recipient(std::string_view bytes) {
     auto address = EmailAddress::parse(in.text());
     auto original = in.string();
     auto mailbox = in.string();
+    auto dsn = in.has_extras() ? dsn_request_of(in) : DsnRequest{};
     const auto whole = in.end();
     if (!whole || !address) {
         return make_error_code(Error::corrupt);
@@ -272,7 +438,8 @@ Result<QueuedRecipient> unpack_recipient(std::string_view bytes) {
         0,
         UtcTime{},
         std::string(),
-        std::nullopt};
+        std::nullopt,
+        std::move(dsn)};
 }
 
 std::string pack_status(const DeliveryStatus& status) {

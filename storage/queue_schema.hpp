@@ -17,7 +17,8 @@ static_assert(static_cast<int>(RecipientState::ready) == 0);
 static_assert(static_cast<int>(RecipientState::deferred) == 1);
 static_assert(static_cast<int>(RecipientState::held) == 2);
 
-inline constexpr std::array kQueueSchema{SchemaStep{R"(
+inline constexpr std::array kQueueSchema{
+    SchemaStep{R"(
 CREATE TABLE message(
     id INTEGER PRIMARY KEY,
     open INTEGER NOT NULL,
@@ -59,6 +60,8 @@ CREATE TABLE totals(
     held INTEGER NOT NULL);
 INSERT INTO totals VALUES(1, 0, 0, 0);
 PRAGMA user_version = 1;
-)"}};
+)"},
+    // Rows of format 2 (queue_codec): an older program must not open them.
+    SchemaStep{"PRAGMA user_version = 2;"}};
 
 }  // namespace mailflow

@@ -119,6 +119,47 @@ QUEUE_TEST("a committed message is found as it was, without its octets") {
     CHECK(found.recipients[1].state == RecipientState::ready);
 }
 
+QUEUE_TEST("what the extensions asked for is found as it was") {
+    Queue<TestType> queue;
+    auto given = make_submission(7, {"bob@contoso.com", "eve@contoso.com"});
+    auto& message = given.message;
+    message.envelope.body = BodyType::binary_mime;
+    message.envelope.dsn_return = DsnReturn::headers;
+    message.envelope.envelope_id = "QQ314159";
+    message.envelope.authenticated_sender = "<>";
+    message.envelope.require_tls = true;
+    message.envelope.priority = -3;
+    message.envelope.deliver_by = DeliverBy{600, true, false};
+    message.envelope.release = after_minutes(60);
+    message.origin.account = "alice";
+    message.origin.tls = "TLSv1.3 TLS_AES_256_GCM_SHA384 X25519";
+    message.origin.trusted = true;
+    message.content.edits = {{0, 16, "Subject: bye\r\n"}};
+    message.content.facts.local_received_count = 1;
+    message.recipients[1].dsn = {
+        static_cast<std::uint8_t>(NotifyOn::success), "rfc822;eve@fabrikam.com"};
+
+    queue.run(queue.store().commit(given)).value();
+    const auto found = queue.find(7);
+
+    CHECK(found.envelope.body == BodyType::binary_mime);
+    CHECK(found.envelope.dsn_return == DsnReturn::headers);
+    CHECK(found.envelope.envelope_id == "QQ314159");
+    CHECK(found.envelope.authenticated_sender == "<>");
+    CHECK(found.envelope.require_tls);
+    CHECK(found.envelope.priority == -3);
+    CHECK(found.envelope.deliver_by == DeliverBy{600, true, false});
+    CHECK(found.envelope.release == after_minutes(60));
+    CHECK(found.origin.account == "alice");
+    CHECK(found.origin.tls == message.origin.tls);
+    CHECK(found.origin.trusted);
+    CHECK(found.content.edits == message.content.edits);
+    CHECK(found.content.size() == message.content.size());
+    CHECK(found.content.facts.local_received_count == 1);
+    CHECK(found.recipients[0].dsn == DsnRequest{});
+    CHECK(found.recipients[1].dsn == message.recipients[1].dsn);
+}
+
 QUEUE_TEST("an id is taken once") {
     Queue<TestType> queue;
     queue.commit(7);
