@@ -1,5 +1,7 @@
 #include "transport/net/connection.hpp"
 
+#include <stdexcept>
+
 namespace mailflow {
 
 namespace {
@@ -14,7 +16,10 @@ Connection::Connection(Lane& lane, std::unique_ptr<Stream> stream)
     , stream_(std::move(stream)) {}
 
 Connection::~Connection() {
-    stream_->close();
+    // None when TLS could not take it over.
+    if (stream_) {
+        stream_->close();
+    }
 }
 
 // ---- reading
@@ -239,6 +244,38 @@ Task<ErrorCode> Connection::write(std::string_view bytes) {
             co_return broken;
         }
     }
+}
+
+// ---- encrypting
+
+Task<Result<TlsFacts>> Connection::start_tls(
+    std::shared_ptr<ssl_ctx_st> context, MonotonicTime deadline, std::string* why) {
+    if (buffered() > 0) {
+        throw std::logic_error("octets before a TLS handshake");
+    }
+    release_if_empty();
+    if (const auto end = ended()) {
+        *why = end.message();
+        co_return end;
+    }
+    // In place before the handshake, so that closing the connection ends it.
+    auto encrypted =
+        std::make_unique<TlsStream>(std::move(stream_), std::move(context), TlsRole::server);
+    auto& tls = *encrypted;
+    stream_ = std::move(encrypted);
+    drained_ = true;
+
+    const auto error = co_await shake_hands_until(lane_, tls, deadline, why);
+    if (const auto end = ended()) {
+        *why = end.message();
+        co_return end;
+    }
+    if (error) {
+        expired_ = error == Error::timed_out;
+        close();
+        co_return error;
+    }
+    co_return tls.facts();
 }
 
 // ---- ending

@@ -51,9 +51,8 @@ class TlsStream final : public Stream {
     TlsStream(const TlsStream&) = delete;
     TlsStream& operator=(const TlsStream&) = delete;
 
-    // Once. On failure the peer is told by an alert, if the stream takes it; Error::tls_failed or
-    // what ended the stream below, with the reason in `why`. Has no deadline of its own: closing
-    // this stream ends it.
+    // Once. Error::cancelled when it was closed meanwhile, else Error::tls_failed with the reason
+    // in `why` (not null); the peer is told by an alert, if the stream below takes it.
     Task<ErrorCode> shake_hands(std::string* why);
     // After the handshake.
     [[nodiscard]] TlsFacts facts() const;
@@ -70,24 +69,33 @@ class TlsStream final : public Stream {
     [[nodiscard]] const Endpoint& remote() const noexcept override { return inner_->remote(); }
 
   private:
-    struct Bio;
-    // What an operation of OpenSSL that did not succeed means: would_block (and what `wants` then
-    // waits for), or the end.
-    ErrorCode judge(int result, Readiness& wants) noexcept;
-    [[nodiscard]] std::string reason_of(ErrorCode error) const;
+    // What OpenSSL calls for octets.
+    struct Transport;
+
+    struct FreeSsl {
+        void operator()(ssl_st* ssl) const noexcept;
+    };
+
+    // What a call of OpenSSL that gave `result` (no success) came to: Error::would_block with what
+    // to wait for in `wants`, or why it cannot go on.
+    [[nodiscard]] ErrorCode judge(int result, Readiness& wants) noexcept;
 
     std::unique_ptr<Stream> inner_;
-    std::unique_ptr<ssl_st, void (*)(ssl_st*)> ssl_;
-    ErrorCode inner_error_;        // what the stream below last failed with, would_block included
-    ErrorCode read_end_;           // what every later read returns
-    std::size_t read_budget_ = 0;  // octets this read may still take from the stream below
+    std::unique_ptr<ssl_st, FreeSsl> ssl_;
+    ErrorCode inner_error_;        // what the stream below failed with last
+    ErrorCode read_end_;           // what every further read returns
+    ErrorCode write_end_;          // what every further write returns
+    std::size_t read_budget_ = 0;  // while it lasts, OpenSSL may read from the stream below
     Readiness read_wants_ = Readiness::readable;
     Readiness write_wants_ = Readiness::writable;
     bool established_ = false;
-    bool drained_ = false;  // the last read found OpenSSL and the stream below empty
-    bool broken_ = false;   // OpenSSL refuses to go on: no close_notify either
+    bool drained_ = false;  // the last read left nothing that it could have returned
     bool closed_ = false;
 };
+
+// Shakes hands; closes the stream when `deadline` passes first: Error::timed_out then.
+Task<ErrorCode> shake_hands_until(
+    Lane& lane, TlsStream& stream, MonotonicTime deadline, std::string* why);
 
 struct TlsAcceptance {
     std::unique_ptr<Stream> stream;  // encrypted; local and remote as before

@@ -1,0 +1,147 @@
+#include "transport/net/tls_facts.hpp"
+
+#include <openssl/bio.h>
+#include <openssl/objects.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace mailflow {
+
+namespace {
+
+// A certificate of a peer may hold anything.
+constexpr int kMaxNames = 64;
+constexpr std::size_t kMaxText = 512;
+
+struct FreeOpenssl {
+    void operator()(X509* certificate) const noexcept { X509_free(certificate); }
+
+    void operator()(GENERAL_NAMES* names) const noexcept { GENERAL_NAMES_free(names); }
+
+    void operator()(BIO* bio) const noexcept { BIO_free(bio); }
+};
+
+// OpenSSL's names of groups differ between versions and from the registry's.
+std::string group_text(const char* name) {
+    const std::string_view given = name == nullptr ? "" : name;
+    if (given == "x25519") return "X25519";
+    if (given == "x448") return "X448";
+    if (given == "secp256r1" || given == "prime256v1") return "P-256";
+    if (given == "secp384r1") return "P-384";
+    if (given == "secp521r1") return "P-521";
+    return std::string(given);
+}
+
+std::string group_of(SSL& ssl) {
+    auto group = SSL_get_negotiated_group(&ssl);
+    if (group == NID_undef && SSL_is_server(&ssl) != 0 && SSL_session_reused(&ssl) == 0) {
+        // Of a TLS 1.2 handshake OpenSSL 3.0 says only what it would choose, which is what it did.
+        group = SSL_get_shared_group(&ssl, 0);
+    }
+    if (group == NID_undef) {
+        return {};
+    }
+    const auto* name = SSL_group_to_name(&ssl, static_cast<int>(group));
+    return group_text(name != nullptr ? name : OBJ_nid2sn(static_cast<int>(group)));
+}
+
+// RFC 9266 §2: the binding exists from TLS 1.3 on; 1.2 would need the extended master secret.
+std::string channel_binding_of(SSL& ssl) {
+    constexpr std::string_view kLabel = "EXPORTER-Channel-Binding";
+    std::array<unsigned char, 32> binding{};
+    if (SSL_version(&ssl) < TLS1_3_VERSION ||
+        SSL_export_keying_material(
+            &ssl, binding.data(), binding.size(), kLabel.data(), kLabel.size(), nullptr, 0, 1) !=
+            1) {
+        return {};
+    }
+    return {reinterpret_cast<const char*>(binding.data()), binding.size()};
+}
+
+// RFC 2253 text, non-ASCII characters as UTF-8, controls escaped.
+std::string subject_of(const X509& certificate) {
+    const std::unique_ptr<BIO, FreeOpenssl> text(BIO_new(BIO_s_mem()));
+    if (!text) {
+        return {};
+    }
+    constexpr unsigned long kFlags =
+        XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB);
+    X509_NAME_print_ex(text.get(), X509_get_subject_name(&certificate), 0, kFlags);
+    char* data = nullptr;
+    const auto size = BIO_get_mem_data(text.get(), &data);
+    return size <= 0 ? std::string() : std::string(data, static_cast<std::size_t>(size));
+}
+
+// What could be taken for something else when it is shown or compared is no address: controls, and
+// the NUL that ends a C string early.
+void add_email(const ASN1_STRING* text, std::vector<std::string>& into) {
+    const std::string_view octets(
+        reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+        static_cast<std::size_t>(ASN1_STRING_length(text)));
+    const bool is_plain = std::all_of(octets.begin(), octets.end(), [](char c) {
+        const auto octet = static_cast<unsigned char>(c);
+        return octet > 0x20 && octet != 0x7f;
+    });
+    if (!octets.empty() && octets.size() <= kMaxText && is_plain) {
+        into.emplace_back(octets);
+    }
+}
+
+// RFC 5280 §4.2.1.6 rfc822Name; RFC 8398 §3 SmtpUTF8Mailbox; the UPN of Windows domains.
+std::vector<std::string> emails_of(const X509& certificate) {
+    std::vector<std::string> emails;
+    const std::unique_ptr<GENERAL_NAMES, FreeOpenssl> names(static_cast<GENERAL_NAMES*>(
+        X509_get_ext_d2i(&certificate, NID_subject_alt_name, nullptr, nullptr)));
+    const int count = names ? std::min(sk_GENERAL_NAME_num(names.get()), kMaxNames) : 0;
+    for (int i = 0; i < count; ++i) {
+        const auto* name = sk_GENERAL_NAME_value(names.get(), i);
+        if (name->type == GEN_EMAIL) {
+            add_email(name->d.rfc822Name, emails);
+        } else if (name->type == GEN_OTHERNAME) {
+            const auto kind = OBJ_obj2nid(name->d.otherName->type_id);
+            const auto* value = name->d.otherName->value;
+            if ((kind == NID_ms_upn || kind == NID_id_on_SmtpUTF8Mailbox) &&
+                value->type == V_ASN1_UTF8STRING) {
+                add_email(value->value.utf8string, emails);
+            }
+        }
+    }
+    return emails;
+}
+
+std::string text_or_empty(const char* text) {
+    return text == nullptr ? std::string() : std::string(text);
+}
+
+}  // namespace
+
+std::string TlsFacts::text() const {
+    auto all = version + " " + cipher;
+    if (!group.empty()) {
+        all += " " + group;
+    }
+    return all;
+}
+
+TlsFacts read_tls_facts(SSL& ssl) {
+    TlsFacts facts;
+    facts.version = SSL_get_version(&ssl);
+    facts.cipher = text_or_empty(SSL_get_cipher_name(&ssl));
+    facts.group = group_of(ssl);
+    facts.server_name = text_or_empty(SSL_get_servername(&ssl, TLSEXT_NAMETYPE_host_name));
+    facts.resumed = SSL_session_reused(&ssl) != 0;
+    facts.channel_binding = channel_binding_of(ssl);
+    const std::unique_ptr<X509, FreeOpenssl> peer(SSL_get1_peer_certificate(&ssl));
+    if (peer) {
+        facts.peer_subject = subject_of(*peer);
+        facts.peer_verified = SSL_get_verify_result(&ssl) == X509_V_OK;
+        facts.peer_emails = emails_of(*peer);
+    }
+    return facts;
+}
+
+}  // namespace mailflow
