@@ -56,32 +56,46 @@ ObjectSet with_changes(ObjectSet objects, const std::vector<ObjectChange>& chang
     return objects;
 }
 
-std::vector<ObjectChange> first_objects(
-    const NodeSettings& node,
-    const std::string& domain,
-    const std::vector<Endpoint>& smtp,
-    std::vector<schema::Problem>& problems) {
+namespace {
+
+struct First {
+    std::string_view type;
+    std::string name;
+    json::object fields;
+};
+
+json::array texts(const std::vector<Endpoint>& endpoints) {
     json::array bindings;
-    for (const auto& endpoint : smtp)
+    for (const auto& endpoint : endpoints)
         bindings.emplace_back(endpoint.text());
-    const json::object connector = {
-        {"bindings", std::move(bindings)},
-        {"permission_groups", {"anonymous"}},
-    };
-    const json::object accepted = {{"domain", domain}, {"default", true}};
+    return bindings;
+}
 
-    struct First {
-        std::string_view type;
-        std::string name;
-        const json::object fields;
+// Reference 2.1: the names, and that the first one alone has a verbose protocol log.
+std::vector<First> first_connectors(const NodeSettings& node, const FirstStart& first) {
+    std::vector<First> connectors;
+    const auto add = [&](const char* name, const auto& bindings, json::object fields) {
+        if (!bindings.empty()) {
+            fields["bindings"] = texts(bindings);
+            connectors.push_back(
+                {"receive-connector", name + (" " + node.fqdn), std::move(fields)});
+        }
     };
+    add("Default Frontend", first.smtp, {{"usage", "internet"}, {"protocol_log", "verbose"}});
+    add("Client Frontend", first.submission, {{"usage", "client"}});
+    // RFC 8314 §3.3: submission with TLS on connect.
+    add("Client Frontend TLS", first.submissions, {{"usage", "client"}, {"tls", "implicit"}});
+    return connectors;
+}
 
-    // Reference 2.1: the one connector that takes mail from anywhere bears this name.
-    const std::vector<First> objects = {
-        {"accepted-domain", domain, accepted},
-        {"receive-connector", "Default Frontend " + node.fqdn, connector},
-        {"transport-config", std::string(schema::kSingleName), {}},
-    };
+}  // namespace
+
+std::vector<ObjectChange> first_objects(
+    const NodeSettings& node, const FirstStart& first, std::vector<schema::Problem>& problems) {
+    const auto domain = first.domain.empty() ? domain_part(node.fqdn) : first.domain;
+    auto objects = first_connectors(node, first);
+    objects.push_back({"accepted-domain", domain, {{"domain", domain}, {"default", true}}});
+    objects.push_back({"transport-config", std::string(schema::kSingleName), {}});
     std::vector<ObjectChange> changes;
     for (const auto& object : objects) {
         auto made =

@@ -342,7 +342,13 @@ Task<ChangeOutcome> OrganizationService::store(Draft draft, ChangeRequest reques
     if (!lost.empty()) {
         co_return refused_outcome(std::move(lost));
     }
+    auto refused = co_await find_refused_bindings(organization);
+    if (!refused.empty()) {
+        co_return refused_outcome(std::move(refused));
+    }
     auto more = co_await postmaster_warnings(*organization);
+    warnings.insert(warnings.end(), more.begin(), more.end());
+    more = co_await certificate_warnings(organization);
     warnings.insert(warnings.end(), more.begin(), more.end());
     ChangeOutcome outcome;
     outcome.warnings = std::move(warnings);

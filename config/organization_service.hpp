@@ -4,6 +4,7 @@
 // lane; edits take turns.
 #pragma once
 
+#include "config/change_set.hpp"
 #include "config/schema/document.hpp"
 #include "transport/base/one_shot.hpp"
 #include "transport/org/organization.hpp"
@@ -19,12 +20,6 @@
 #include <vector>
 
 namespace mailflow {
-
-// What the first start of an empty store creates.
-struct FirstStart {
-    std::string domain;  // the default accepted domain; empty: the domain part of the node's FQDN
-    std::vector<Endpoint> smtp;  // bindings of `Default Frontend <fqdn>`
-};
 
 struct ChangeRequest {
     std::string type;            // `send-connector`, `mailbox`…
@@ -53,9 +48,21 @@ struct ChangeOutcome {
     [[nodiscard]] bool ok() const noexcept { return status == Status::done; }
 };
 
+// A binding that cannot be opened, and why: "… Address already in use; master (pid 812) holds it".
+struct RefusedBinding {
+    Endpoint binding;
+    std::string reason;
+};
+
 class OrganizationService {
   public:
     using Publish = std::function<void(OrganizationPtr)>;
+    // Tries to open what an edit would open, on behalf of `next`, and closes it again. Returns what
+    // cannot be opened.
+    using ProbeBindings = std::function<Task<std::vector<RefusedBinding>>(
+        std::vector<Endpoint> wanted, OrganizationPtr next)>;
+    // Whether a certificate has this name or thumbprint.
+    using HasCertificate = std::function<Task<bool>(std::string name)>;
 
     // The stores and what `publish` uses outlive this.
     struct Parts {
@@ -63,6 +70,8 @@ class OrganizationService {
         RecipientStore& recipients;
         NodeSettings node;
         Publish publish;
+        ProbeBindings probe_bindings = {};    // empty: nothing is tried
+        HasCertificate has_certificate = {};  // empty: nobody knows
     };
 
     explicit OrganizationService(Parts parts);
@@ -115,6 +124,8 @@ class OrganizationService {
     Task<Result<std::vector<schema::Problem>>> create_first_objects(FirstStart first);
     Task<std::vector<schema::Problem>> find_lost_domains(const Organization& next);
     Task<std::vector<std::string>> postmaster_warnings(const Organization& next);
+    Task<std::vector<schema::Problem>> find_refused_bindings(OrganizationPtr next);
+    Task<std::vector<std::string>> certificate_warnings(OrganizationPtr next);
     Task<std::vector<schema::Problem>> find_taken(
         const MailRecipient& mailbox, std::string own_name);
     void publish(OrganizationPtr organization);

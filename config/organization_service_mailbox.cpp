@@ -6,6 +6,7 @@
 #include "config/organization_service.hpp"
 #include "config/service_outcomes.hpp"
 #include "config/toml_text.hpp"
+#include "config/validation.hpp"
 #include "transport/base/ascii.hpp"
 #include "transport/base/error.hpp"
 
@@ -55,13 +56,15 @@ std::string nobody_is_postmaster(const EmailAddress& address) {
 }  // namespace
 
 Task<Result<std::vector<Problem>>> OrganizationService::create_first_objects(FirstStart first) {
-    const auto domain = first.domain.empty() ? domain_part(parts_.node.fqdn) : first.domain;
     std::vector<Problem> problems;
-    auto changes = first_objects(parts_.node, domain, first.smtp, problems);
+    auto changes = first_objects(parts_.node, first, problems);
     ObjectSet objects = with_changes({}, changes);
     Organization::Parts parts;
     if (problems.empty()) {
         parts = load_organization(objects, parts_.node, problems);
+    }
+    if (problems.empty()) {
+        problems = find_problems(parts);  // two default connectors on one port
     }
     if (!problems.empty()) {
         co_return problems;
