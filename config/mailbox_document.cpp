@@ -1,6 +1,7 @@
 #include "config/mailbox_document.hpp"
 
 #include "config/field_syntax.hpp"
+#include "config/schema/values.hpp"
 #include "transport/base/ascii.hpp"
 
 #include <boost/json/array.hpp>
@@ -18,6 +19,8 @@ constexpr std::string_view kPrimary = "SMTP:";
 constexpr std::string_view kProxy = "smtp:";
 // RFC 5321 §4.5.3.1.1: a local part has at most 64 octets.
 constexpr std::size_t kMaxAliasLength = 64;
+
+static_assert(kMaxPasswordLength == schema::kMaxSecretLength);
 
 const schema::ObjectType& mailbox_type() {
     return *schema::find_type("mailbox");
@@ -105,6 +108,40 @@ std::string text_of(const json::object& document, std::string_view field) {
     return std::string(document.at(field).as_string());
 }
 
+// A login name has the form of an address; it need not be one, nor lie in an accepted domain.
+std::string checked_upn(
+    const json::object& document,
+    const Organization& organization,
+    std::vector<Problem>& problems) {
+    auto upn = text_of(document, "upn");
+    if (upn.empty()) {
+        upn = text_of(document, "alias") + "@" + organization.default_domain().domain.text();
+    }
+    const auto parsed = EmailAddress::parse(upn);
+    if (!parsed || !parsed->domain()) {
+        problems.push_back(
+            {{},
+             "upn",
+             "\"" + ascii::escaped(upn.substr(0, 100)) +
+                 "\" is not allowed: write a login name such as alice@contoso.com"});
+        return {};
+    }
+    return parsed->text();
+}
+
+std::vector<std::string> checked_send_as(
+    const std::string& name, const json::object& document, std::vector<Problem>& problems) {
+    std::vector<std::string> names;
+    for (const auto& element : document.at("send_as").as_array()) {
+        names.emplace_back(element.as_string());
+        if (ascii::equal_ignoring_case(names.back(), name)) {
+            problems.push_back(
+                {{}, "send_as", "a mailbox may send as itself: leave " + names.back() + " out"});
+        }
+    }
+    return names;
+}
+
 // A canonical document becomes the record, or problems that name the mailbox.
 CheckedMailbox finish(
     const std::string& name,
@@ -137,6 +174,11 @@ CheckedMailbox finish(
             auto address = EmailAddress::parse(bare(proxy.as_string())).value();
             check_address(address, organization, problems);
             checked.mailbox.addresses.push_back(std::move(address));
+        }
+        checked.mailbox.upn = checked_upn(document, organization, problems);
+        checked.mailbox.send_as = checked_send_as(name, document, problems);
+        if (auto password = text_of(document, "password"); !password.empty()) {
+            checked.password = std::move(password);
         }
     }
     for (auto& problem : problems)
@@ -191,11 +233,19 @@ CheckedMailbox edit_mailbox(
              "the primary address cannot go: make another one primary first, with --add-address "
              "SMTP:ADDRESS"});
     }
-    return finish(name, std::move(checked.document), organization, std::move(problems));
+    auto edited = finish(name, std::move(checked.document), organization, std::move(problems));
+    const auto* password = edit.if_contains("password");
+    if (password == nullptr || !password->is_null()) {
+        edited.mailbox.verifier = current.verifier;
+    }
+    return edited;
 }
 
 json::object mailbox_document(const MailRecipient& mailbox) {
     json::array addresses;
+    json::array send_as;
+    for (const auto& name : mailbox.send_as)
+        send_as.emplace_back(name);
     for (const auto& address : mailbox.addresses) {
         const auto mark = addresses.empty() ? kPrimary : kProxy;
         addresses.emplace_back(std::string(mark) + address.text());
@@ -206,6 +256,8 @@ json::object mailbox_document(const MailRecipient& mailbox) {
         {"last_name", mailbox.last_name},
         {"display_name", mailbox.display_name},
         {"addresses", std::move(addresses)},
+        {"upn", mailbox.upn},
+        {"send_as", std::move(send_as)},
     };
 }
 

@@ -80,6 +80,11 @@ TransportSettings read_transport_settings(const DocumentReader& reader) {
     settings.message_expiration_timeout = reader.duration("message_expiration_timeout");
     settings.delay_notification_timeout = reader.duration("delay_notification_timeout");
     settings.delay_dsn_enabled = reader.boolean("delay_dsn_enabled");
+    settings.auth_failure_limit_per_source = reader.limit("auth_failure_limit_per_source");
+    settings.auth_failure_limit_per_account = reader.limit("auth_failure_limit_per_account");
+    for (const auto& text : reader.list("auth_failure_exempt_ranges")) {
+        settings.auth_failure_exempt_ranges.push_back(IpRange::parse(text).value());
+    }
     return settings;
 }
 

@@ -39,7 +39,8 @@ json::value default_of(const Field& field) {
 
 // A value without one of its own takes an empty text as "none".
 bool may_be_empty(const Field& field) {
-    return field.defaults.empty() && field.kind != ValueKind::boolean;
+    return field.defaults.empty() && field.kind != ValueKind::boolean &&
+           field.kind != ValueKind::secret;
 }
 
 bool is_empty_text(const json::value& value) {

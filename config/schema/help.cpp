@@ -57,6 +57,7 @@ std::string placeholder(const Field& field) {
         case ValueKind::address_space: return "SPACE";
         case ValueKind::smart_host: return "HOST";
         case ValueKind::proxy_address: return "ADDRESS";
+        case ValueKind::secret: return "-|none";
     }
     return "VALUE";
 }

@@ -28,6 +28,7 @@ enum class ValueKind : std::uint8_t {
     address_space,  // `smtp:*.contoso.com;5`
     smart_host,     // host name or `[address]`
     proxy_address,  // `SMTP:` (primary) or `smtp:` and an address
+    secret,  // written, never shown; smtpctl asks for it, so that it is in no list of processes
 };
 
 struct Field {

@@ -101,6 +101,19 @@ std::vector<Field> mailbox_fields() {
          .default_note = "alias@default domain",
          .doc = "`SMTP:` marks the one primary address, `smtp:` or nothing the others; without "
                 "a mark the first is primary."},
+        text_field(
+            "upn",
+            "alias@default domain",
+            "Login name, local@domain; the addresses, the alias and DOMAIN\\alias log in too."),
+        {.name = "password",
+         .kind = secret,
+         .default_note = "none, so that nobody logs in",
+         .doc = "Password of the login; kept as a SCRAM-SHA-256 verifier and never shown."},
+        {.name = "send_as",
+         .flag = "send-as",
+         .list = true,
+         .default_note = "none",
+         .doc = "Other mailboxes whose owners may send as this one."},
     };
 }
 
@@ -144,6 +157,26 @@ std::vector<Field> transport_config_limits() {
             "30",
             {1, 3650},
             "Days for which the history of messages is kept."),
+        or_unlimited(limited(
+            integer,
+            "auth_failure_limit_per_source",
+            "20",
+            {1, kMaxInt},
+            "Failed logins of one address (IPv6: one /64) in 15 minutes before further ones are "
+            "refused.")),
+        or_unlimited(limited(
+            integer,
+            "auth_failure_limit_per_account",
+            "10",
+            {1, kMaxInt},
+            "Failed logins of one account in 15 minutes before further ones are refused, but to "
+            "sources it is known to log in from.")),
+        {.name = "auth_failure_exempt_ranges",
+         .flag = "auth-failure-exempt-range",
+         .kind = ip_range,
+         .list = true,
+         .defaults = {"127.0.0.0/8", "::1"},
+         .doc = "Clients that are never refused for failed logins."},
     };
 }
 

@@ -189,6 +189,16 @@ CheckedValue check_text(const Field& field, const std::string& text) {
     return {json::value(text), {}};
 }
 
+// As it is written, blanks and all.
+CheckedValue check_secret_value(const json::value& value) {
+    const auto* text = value.if_string();
+    if (text == nullptr) {
+        return {json::value(), "is no text"};
+    }
+    auto problem = check_secret(*text);
+    return problem.empty() ? CheckedValue{value, {}} : CheckedValue{json::value(), problem};
+}
+
 }  // namespace
 
 std::optional<std::uint64_t> parse_size(std::string_view text) noexcept {
@@ -241,7 +251,23 @@ std::string format_duration(std::chrono::milliseconds duration) {
     return "0s";
 }
 
+std::string check_secret(std::string_view text) {
+    if (text.empty()) {
+        return "is empty";
+    }
+    if (text.size() > kMaxSecretLength) {
+        return "is too long: at most " + std::to_string(kMaxSecretLength) + " octets";
+    }
+    if (std::any_of(text.begin(), text.end(), ascii::is_control)) {
+        return "holds a control character: write one line of plain text";
+    }
+    return {};
+}
+
 CheckedValue check_value(const Field& field, const json::value& value) {
+    if (field.kind == ValueKind::secret) {
+        return check_secret_value(value);
+    }
     const auto written = scalar_text(value);
     if (!written) {
         return refused(field, json::serialize(value));
@@ -261,6 +287,7 @@ CheckedValue check_value(const Field& field, const json::value& value) {
         case ValueKind::address_space:
         case ValueKind::smart_host:
         case ValueKind::proxy_address: return check_text(field, text);
+        case ValueKind::secret: break;  // above, untrimmed
     }
     return refused(field, text);
 }
@@ -319,6 +346,9 @@ std::string describe_values(const Field& field) {
             return "a host name or an address such as relay.contoso.com, [192.0.2.1] or 192.0.2.1";
         case ValueKind::proxy_address:
             return "an address such as SMTP:alice@contoso.com (primary) or smtp:al@contoso.com";
+        case ValueKind::secret:
+            return "one line of at most " + std::to_string(kMaxSecretLength) +
+                   " octets; smtpctl takes - and asks for it, or none to remove it";
     }
     return {};
 }

@@ -14,6 +14,8 @@
 namespace mailflow::schema {
 
 constexpr std::string_view kUnlimited = "unlimited";
+// Octets of a secret.
+constexpr std::size_t kMaxSecretLength = 256;
 
 // `36 MB`, `64kb`, `1048576` (octets): 1024-based, blank optional. Nothing when it is no size.
 [[nodiscard]] std::optional<std::uint64_t> parse_size(std::string_view text) noexcept;
@@ -37,6 +39,9 @@ struct CheckedValue {
 
 // Takes what JSON and TOML write (true, 5) and what a command line gives (`"true"`, `"5"`).
 [[nodiscard]] CheckedValue check_value(const Field& field, const boost::json::value& value);
+
+// Empty when `text` may be a secret, else what is wrong with it, without repeating it.
+[[nodiscard]] std::string check_secret(std::string_view text);
 
 // What a value must look like, for messages and help: `a size from 64 KB to 2 GB, or unlimited`.
 [[nodiscard]] std::string describe_values(const Field& field);

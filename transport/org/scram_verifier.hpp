@@ -3,10 +3,14 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
 namespace mailflow {
+
+// Octets of a password; a longer one is refused, set or tried.
+constexpr std::size_t kMaxPasswordLength = 256;
 
 struct ScramVerifier {
     std::uint32_t iterations = 0;               // of PBKDF2-HMAC-SHA-256
