@@ -37,10 +37,10 @@ Task<Result<std::string>> read_whole(QueueAdmin& admin, QueueId id) {
     if (!exported) {
         co_return exported.error();
     }
-    std::string text = std::move(exported->prefix);
+    std::string text;
     text.reserve(exported->size);
     for (;;) {
-        const auto piece = co_await exported->body->next();
+        const auto piece = co_await exported->content->next();
         if (!piece) {
             co_return piece.error();
         }

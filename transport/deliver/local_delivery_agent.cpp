@@ -2,6 +2,7 @@
 
 #include "transport/base/error.hpp"
 #include "transport/deliver/maildir_format.hpp"
+#include "transport/ports/content_reader.hpp"
 
 #include <utility>
 
@@ -19,7 +20,6 @@ constexpr std::size_t kMaxKnownFolders = 10'000;
 std::string head_of(const QueuedMessage& message, const QueuedRecipient& recipient) {
     std::string head = "Return-Path: <" + message.envelope.reverse_path.text() + ">\r\n";
     head += "Delivered-To: " + recipient.address.text() + "\r\n";
-    head += message.content.prefix;
     return head;
 }
 
@@ -53,7 +53,7 @@ Task<Judgement> LocalDeliveryAgent::deliver_one(
     if (!folder) {
         co_return judge_own(OwnFailure::mailbox_gone);
     }
-    auto opening = open_body(message);
+    auto opening = open_content(message);
     const auto reader = co_await std::move(opening);
     if (!reader) {
         co_return judge_own(OwnFailure::body_unavailable, reader.error().message());
@@ -84,14 +84,17 @@ Task<Judgement> LocalDeliveryAgent::deliver_one(
     co_return delivered_locally();
 }
 
-Task<Result<std::unique_ptr<BodyReader>>> LocalDeliveryAgent::open_body(
+Task<Result<std::unique_ptr<BodyReader>>> LocalDeliveryAgent::open_content(
     const QueuedMessage& message) {
     if (message.body) {
-        co_return make_memory_reader(message.body);
+        co_return make_content_reader(message.content, make_memory_reader(message.body));
     }
     auto opening = parts_.bodies.open(message.id, message.content.body);
     auto reader = co_await std::move(opening);
-    co_return reader;
+    if (!reader) {
+        co_return reader.error();
+    }
+    co_return make_content_reader(message.content, std::move(*reader));
 }
 
 Task<LocalDeliveryAgent::Written> LocalDeliveryAgent::write(

@@ -47,7 +47,7 @@ class LocalDeliveryAgent final : public DeliveryAgent {
     };
 
     Task<Judgement> deliver_one(const QueuedMessage& message, const QueuedRecipient& recipient);
-    Task<Result<std::unique_ptr<BodyReader>>> open_body(const QueuedMessage& message);
+    Task<Result<std::unique_ptr<BodyReader>>> open_content(const QueuedMessage& message);
     Task<Written> write(BodyReader& reader, MaildirWriter& writer, std::string head);
     [[nodiscard]] bool may_be_there(
         const QueuedMessage& message, const QueuedRecipient& recipient) const noexcept;

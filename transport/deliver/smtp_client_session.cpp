@@ -106,7 +106,7 @@ Task<Result<smtp::PeerReply>> SmtpClientSession::read_reply() {
 // ---- a transaction
 
 Task<TransactionResult> SmtpClientSession::send(
-    const smtp::MailTransaction& transaction, std::string_view prefix, BodyReader& body) {
+    const smtp::MailTransaction& transaction, BodyReader& content) {
     TransactionResult result;
     smtp::ClientProtocol protocol(extensions_, transaction);
     ++transactions_;
@@ -115,7 +115,7 @@ Task<TransactionResult> SmtpClientSession::send(
     }
     while (protocol.next() != smtp::ClientProtocol::Next::finished && !result.error &&
            !result.body_error) {
-        result.error = co_await advance(protocol, prefix, body, result);
+        result.error = co_await advance(protocol, content, result);
     }
     if (protocol.must_close() && !result.error) {
         // For those without a reply: the peer said something that is no answer.
@@ -135,10 +135,7 @@ Task<TransactionResult> SmtpClientSession::send(
 }
 
 Task<ErrorCode> SmtpClientSession::advance(
-    smtp::ClientProtocol& protocol,
-    std::string_view prefix,
-    BodyReader& body,
-    TransactionResult& result) {
+    smtp::ClientProtocol& protocol, BodyReader& content, TransactionResult& result) {
     ErrorCode error;
     switch (protocol.next()) {
         case smtp::ClientProtocol::Next::write: error = co_await write_flight(protocol); break;
@@ -153,7 +150,7 @@ Task<ErrorCode> SmtpClientSession::advance(
             break;
         }
         case smtp::ClientProtocol::Next::send_body:
-            error = co_await send_body(protocol, prefix, body, result);
+            error = co_await send_body(protocol, content, result);
             break;
         case smtp::ClientProtocol::Next::finished: break;
     }
@@ -180,17 +177,13 @@ Task<ErrorCode> SmtpClientSession::reset() {
 }
 
 Task<ErrorCode> SmtpClientSession::send_body(
-    smtp::ClientProtocol& protocol,
-    std::string_view prefix,
-    BodyReader& body,
-    TransactionResult& result) {
+    smtp::ClientProtocol& protocol, BodyReader& content, TransactionResult& result) {
     smtp::DataEncoder encoder;
     std::string wire;
-    encoder.encode(prefix, wire);
     bool ended = false;
     while (!ended) {
         while (!ended && wire.size() < kBodyPiece) {
-            const auto piece = co_await body.next();
+            const auto piece = co_await content.next();
             if (piece.has_error()) {
                 // No final dot: the peer drops what it has (RFC 5321 §4.1.1.4).
                 result.body_error = piece.error();

@@ -45,9 +45,9 @@ class SmtpClientSession {
 
     [[nodiscard]] const smtp::PeerExtensions& extensions() const noexcept { return extensions_; }
 
-    // One transaction: `prefix`, then the body. The session must be usable.
-    Task<TransactionResult> send(
-        const smtp::MailTransaction& transaction, std::string_view prefix, BodyReader& body);
+    // One transaction; `content` is read once, from its beginning (make_content_reader). The
+    // session must be usable.
+    Task<TransactionResult> send(const smtp::MailTransaction& transaction, BodyReader& content);
 
     // Another transaction may follow.
     [[nodiscard]] bool is_usable() const noexcept { return usable_; }
@@ -73,16 +73,10 @@ class SmtpClientSession {
     Task<std::optional<OpenFailure>> greet();
     Task<ErrorCode> reset();
     Task<ErrorCode> advance(
-        smtp::ClientProtocol& protocol,
-        std::string_view prefix,
-        BodyReader& body,
-        TransactionResult& result);
+        smtp::ClientProtocol& protocol, BodyReader& content, TransactionResult& result);
     Task<ErrorCode> write_flight(smtp::ClientProtocol& protocol);
     Task<ErrorCode> send_body(
-        smtp::ClientProtocol& protocol,
-        std::string_view prefix,
-        BodyReader& body,
-        TransactionResult& result);
+        smtp::ClientProtocol& protocol, BodyReader& content, TransactionResult& result);
     Task<ErrorCode> write_body(smtp::ClientProtocol& protocol, std::string_view octets);
     Task<void> take_early_reply(smtp::ClientProtocol& protocol);
 

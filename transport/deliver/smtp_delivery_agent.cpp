@@ -2,6 +2,7 @@
 
 #include "transport/base/ascii.hpp"
 #include "transport/base/error.hpp"
+#include "transport/ports/content_reader.hpp"
 #include "transport/smtp/limits.hpp"
 
 #include <algorithm>
@@ -288,12 +289,12 @@ Task<void> SmtpDeliveryAgent::hand_over(
         co_return;
     }
     const auto& message = *attempt.job.message;
-    const auto body = co_await open_body(message);
-    if (body.has_error()) {
-        attempt.settle(some, judge_own(OwnFailure::body_unavailable, body.error().message()));
+    const auto content = co_await open_content(message);
+    if (content.has_error()) {
+        attempt.settle(some, judge_own(OwnFailure::body_unavailable, content.error().message()));
         co_return;
     }
-    const auto result = co_await session.send(transaction, message.content.prefix, **body);
+    const auto result = co_await session.send(transaction, **content);
     was_dead = rested && result.was_dead;
     if (was_dead) co_return;
     for (std::size_t i = 0; i < some.size(); ++i) {
@@ -301,11 +302,14 @@ Task<void> SmtpDeliveryAgent::hand_over(
     }
 }
 
-Task<Result<std::unique_ptr<BodyReader>>> SmtpDeliveryAgent::open_body(
+Task<Result<std::unique_ptr<BodyReader>>> SmtpDeliveryAgent::open_content(
     const QueuedMessage& message) {
-    if (message.body) co_return make_memory_reader(message.body);
-    auto reader = co_await parts_.bodies.open(message.id, message.content.body);
-    co_return reader;
+    if (message.body) {
+        co_return make_content_reader(message.content, make_memory_reader(message.body));
+    }
+    auto body = co_await parts_.bodies.open(message.id, message.content.body);
+    if (body.has_error()) co_return body.error();
+    co_return make_content_reader(message.content, *std::move(body));
 }
 
 // A usable session is ended politely, without anybody waiting for it.

@@ -64,7 +64,7 @@ class SmtpDeliveryAgent final : public DeliveryAgent {
         SmtpClientSession& session,
         std::vector<std::size_t>& some,
         bool& was_dead);
-    Task<Result<std::unique_ptr<BodyReader>>> open_body(const QueuedMessage& message);
+    Task<Result<std::unique_ptr<BodyReader>>> open_content(const QueuedMessage& message);
     void end(std::unique_ptr<SmtpClientSession> session);
 
     Parts parts_;

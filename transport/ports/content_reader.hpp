@@ -8,7 +8,8 @@
 
 namespace mailflow {
 
-// `content` is copied where needed; `body` reads the stored octets from their beginning.
+// `body` reads the stored octets from their beginning; `content` need not outlive the call. Reading
+// gives Error::corrupt when the edits are out of order or reach beyond the body.
 [[nodiscard]] std::unique_ptr<BodyReader> make_content_reader(
     const Content& content, std::unique_ptr<BodyReader> body);
 

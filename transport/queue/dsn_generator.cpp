@@ -3,6 +3,7 @@
 #include "transport/base/encoding.hpp"
 #include "transport/base/error.hpp"
 #include "transport/mail/header_field.hpp"
+#include "transport/ports/content_reader.hpp"
 #include "transport/queue/delivery_journal.hpp"
 #include "transport/queue/recipient_lookup.hpp"
 
@@ -26,9 +27,10 @@ EmailAddress postmaster_of(const Organization& organization) {
 }
 
 // The text up to the end of the last header field, without the empty line.
-std::uint64_t header_octets(const ContentFacts& facts) {
+std::uint64_t header_octets(const Content& content) {
     constexpr std::uint64_t kEmptyLine = 2;
-    return facts.header_size >= kEmptyLine ? facts.header_size - kEmptyLine : facts.header_size;
+    const auto size = content.header_size();
+    return content.facts.header_size >= kEmptyLine ? size - kEmptyLine : size;
 }
 
 // Octets up to and including the empty line.
@@ -188,11 +190,7 @@ Task<Result<StoredBody>> DsnGenerator::write(
     if (const auto written = writer.write(text.head); !written) {
         co_return written.error();
     }
-    if (const auto written = writer.write(original.content.prefix); !written) {
-        co_return written.error();
-    }
-    const auto octets =
-        whole ? original.content.body.length : header_octets(original.content.facts);
+    const auto octets = whole ? original.content.size() : header_octets(original.content);
     const auto copied = co_await copy_original(writer, original, octets);
     if (!copied && whole) {
         co_return copied.error();
@@ -206,16 +204,19 @@ Task<Result<StoredBody>> DsnGenerator::write(
 
 Task<Result<>> DsnGenerator::copy_original(
     BodyWriter& writer, const QueuedMessage& original, std::uint64_t octets) {
+    std::unique_ptr<BodyReader> body;
     if (original.body) {
-        co_return writer.write(std::string_view(*original.body).substr(0, octets));
+        body = make_memory_reader(original.body);
+    } else {
+        auto opened = co_await parts_.bodies.open(original.id, original.content.body);
+        if (!opened) {
+            co_return opened.error();
+        }
+        body = std::move(*opened);
     }
-    auto opened = co_await parts_.bodies.open(original.id, original.content.body);
-    if (!opened) {
-        co_return opened.error();
-    }
-    auto& reader = **opened;
+    const auto content = make_content_reader(original.content, std::move(body));
     while (octets > 0) {
-        auto piece = co_await reader.next();
+        auto piece = co_await content->next();
         if (!piece) {
             co_return piece.error();
         }

@@ -2,6 +2,7 @@
 
 #include "transport/base/ascii.hpp"
 #include "transport/base/error.hpp"
+#include "transport/ports/content_reader.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -240,21 +241,21 @@ Task<Result<MessageExport>> QueueAdmin::export_message(QueueId id) {
     if (!*found) {
         co_return Error::not_found;
     }
-    auto& message = **found;
+    const auto& message = **found;
     MessageExport text;
     text.size = message.content.size();
     text.message_id = message.content.facts.message_id;
-    text.prefix = std::move(message.content.prefix);
     const auto* const active = manager_.find_active(id);
     if (active != nullptr && active->message->body) {
-        text.body = make_memory_reader(active->message->body);
+        text.content =
+            make_content_reader(message.content, make_memory_reader(active->message->body));
         co_return text;
     }
     auto opened = co_await bodies_.open(id, message.content.body);
     if (!opened) {
         co_return opened.error();
     }
-    text.body = std::move(*opened);
+    text.content = make_content_reader(message.content, std::move(*opened));
     co_return text;
 }
 

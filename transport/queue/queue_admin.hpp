@@ -76,10 +76,9 @@ struct MessageFilter {
     std::size_t limit = 1000;
 };
 
-// The whole RFC 5322 text: `prefix`, then what `body` gives.
+// The whole RFC 5322 text, as it would leave.
 struct MessageExport {
-    std::string prefix;
-    std::unique_ptr<BodyReader> body;
+    std::unique_ptr<BodyReader> content;
     std::uint64_t size = 0;
     std::string message_id;
 };

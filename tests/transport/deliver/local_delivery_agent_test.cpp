@@ -154,6 +154,20 @@ TEST_CASE(
     CHECK(files.begin()->second == expected_copy("u0@contoso.com"));
 }
 
+TEST_CASE("A message arrives with the edits of its header", "[deliver][local]") {
+    World world;
+    auto message = world.message({"alice"});
+    message.content.edits = {{9, 5, "bye"}};
+    const bool in_memory = GENERATE(true, false);
+    if (in_memory) {
+        message.body = std::make_shared<const std::string>(world.bodies.body);
+    }
+
+    world.deliver(std::move(message));
+
+    CHECK(world.files.contents().begin()->second.ends_with("now\nSubject: bye\n\nHello.\n"));
+}
+
 TEST_CASE("The null sender's Return-Path is <>", "[deliver][local]") {
     World world;
     auto message = world.message({"alice"});

@@ -38,6 +38,23 @@ TEST_CASE("a message is delivered to the best MX host, prefix first", "[deliver]
     CHECK(dialogue.messages == std::vector<std::string>{kWhole});
 }
 
+TEST_CASE("a message leaves with the edits of its header", "[deliver][smtp]") {
+    SmtpFixture fixture;
+    fixture.serve_mx1({});
+    auto message = SmtpFixture::message({"bob@fabrikam.com"});
+    message.content.edits = {{9, 1, "..y"}, {12, 0, ".Z: dotted\r\n"}};
+
+    const auto report = fixture.deliver(std::move(message));
+
+    const std::string whole =
+        "Received: by mail.contoso.com\r\nSubject: ..y\r\n.Z: dotted\r\n\r\nHello\r\n";
+    CHECK(SmtpFixture::words(report, 0) == "relayed 250 2.0.0 taken");
+    CHECK(fixture.dialogue(0).messages == std::vector<std::string>{whole});
+    CHECK(
+        fixture.dialogue(0).commands[1] ==
+        "MAIL FROM:<alice@contoso.com> SIZE=" + std::to_string(whole.size()));
+}
+
 TEST_CASE(
     "RFC 2920: envelope and DATA are one write where PIPELINING is offered", "[deliver][smtp]") {
     SmtpFixture fast;

@@ -62,6 +62,25 @@ TEST_CASE("an original over the limit is returned as its header", "[queue][dsn]"
     CHECK(text.find("Today?") == std::string::npos);
 }
 
+TEST_CASE("an original is returned with the edits of its header", "[queue][dsn]") {
+    QueueFixture f;
+    const bool whole = GENERATE(true, false);
+    f.organization.transport.dsn_max_message_attach_size = whole ? 1'000 : 10;
+    auto message = f.make_message("alice@contoso.com", {"carol@example.org"});
+    message.content.edits = {{0, 16, "Subject: Dinner\r\n"}};
+    f.put(std::move(message));
+    refuse_all(f);
+
+    f.start();
+
+    const auto text = report_text(f);
+    CHECK(
+        text.find("Received: from client\r\nSubject: Dinner\r\nFrom: a@b\r\n\r\n") !=
+        std::string::npos);
+    CHECK(text.find("Lunch") == std::string::npos);
+    CHECK((text.find("Today?") != std::string::npos) == whole);
+}
+
 TEST_CASE("an original that cannot be read is reported all the same", "[queue][dsn]") {
     QueueFixture f;
     f.limits.body_bytes = 0;
