@@ -14,6 +14,7 @@ constexpr UtcTime kTime{Duration(1'795'423'216'123)};
 TEST_CASE("Dates are written in UTC", "[mail][date]") {
     CHECK(to_rfc5322(kTime) == "Mon, 23 Nov 2026 08:40:16 +0000");
     CHECK(to_iso8601(kTime) == "2026-11-23T08:40:16.123Z");
+    CHECK(to_rfc3339(kTime) == "2026-11-23T08:40:16Z");
     CHECK(to_rfc5322(UtcTime{}) == "Thu, 01 Jan 1970 00:00:00 +0000");
     CHECK(to_iso8601(UtcTime(Duration(-1))) == "1969-12-31T23:59:59.999Z");
     CHECK(to_rfc5322(UtcTime(Duration(4'102'444'800'000))) == "Fri, 01 Jan 2100 00:00:00 +0000");
