@@ -21,6 +21,8 @@
 
 namespace mailflow {
 
+struct CheckedMailbox;
+
 struct ChangeRequest {
     std::string type;            // `send-connector`, `mailbox`…
     std::string name;            // ignored for a single type
@@ -57,10 +59,12 @@ struct RefusedBinding {
 class OrganizationService {
   public:
     using Publish = std::function<void(OrganizationPtr)>;
-    // Tries to open what an edit would open, on behalf of `next`, and closes it again. Returns what
-    // cannot be opened.
-    using ProbeBindings = std::function<Task<std::vector<RefusedBinding>>(
-        std::vector<Endpoint> wanted, OrganizationPtr next)>;
+    // What is kept of a password. Error::syntax: the password holds what no password may
+    // (RFC 4013). The work is done elsewhere: it takes milliseconds.
+    using HashPassword = std::function<Task<Result<ScramVerifier>>(std::string password)>;
+    // Tries to open what an edit would open and closes it again. Returns what cannot be opened.
+    using ProbeBindings =
+        std::function<Task<std::vector<RefusedBinding>>(std::vector<Endpoint> wanted)>;
     // Whether a certificate has this name or thumbprint.
     using HasCertificate = std::function<Task<bool>(std::string name)>;
 
@@ -72,6 +76,7 @@ class OrganizationService {
         Publish publish;
         ProbeBindings probe_bindings = {};    // empty: nothing is tried
         HasCertificate has_certificate = {};  // empty: nobody knows
+        HashPassword hash_password = {};      // called only when a mailbox gets a password
     };
 
     explicit OrganizationService(Parts parts);
@@ -128,6 +133,10 @@ class OrganizationService {
     Task<std::vector<std::string>> certificate_warnings(OrganizationPtr next);
     Task<std::vector<schema::Problem>> find_taken(
         const MailRecipient& mailbox, std::string own_name);
+    Task<std::vector<schema::Problem>> find_taken_logins(
+        const MailRecipient& mailbox, std::string own_name);
+    Task<std::vector<schema::Problem>> complete_mailbox(
+        CheckedMailbox& checked, std::string own_name);
     void publish(OrganizationPtr organization);
 
     Parts parts_;

@@ -30,8 +30,11 @@ std::string title_of(const std::string& name) {
     return schema::object_title(mailbox_type(), name);
 }
 
+// As people see it: of the password only whether there is one.
 json::object named_mailbox(const MailRecipient& mailbox) {
-    return named_document(mailbox_type(), mailbox.name, mailbox_document(mailbox));
+    auto shown = named_document(mailbox_type(), mailbox.name, mailbox_document(mailbox));
+    shown["password_set"] = mailbox.verifier.has_value();
+    return shown;
 }
 
 bool has_address(const MailRecipient& mailbox, const std::string& key) {
@@ -39,6 +42,10 @@ bool has_address(const MailRecipient& mailbox, const std::string& key) {
         mailbox.addresses.begin(), mailbox.addresses.end(), [&key](const EmailAddress& address) {
             return address.lookup_key() == key;
         });
+}
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 EmailAddress postmaster_of(const Organization& organization) {
@@ -119,6 +126,74 @@ Task<std::vector<Problem>> OrganizationService::find_taken(
                  address.text() + " belongs to " + title_of((*holder)->name)});
         }
     }
+    auto logins = co_await find_taken_logins(mailbox, std::move(own_name));
+    problems.insert(problems.end(), logins.begin(), logins.end());
+    co_return problems;
+}
+
+// One login, one mailbox: a UPN is nobody else's UPN or address.
+Task<std::vector<Problem>> OrganizationService::find_taken_logins(
+    const MailRecipient& mailbox, std::string own_name) {
+    std::vector<Problem> problems;
+    const auto is_other = [&own_name](const Result<std::optional<MailRecipient>>& found) {
+        return found && *found && !ascii::equal_ignoring_case((*found)->name, own_name);
+    };
+    const auto upn_address = EmailAddress::parse(mailbox.upn).value();
+    const auto by_upn = co_await parts_.recipients.find_by_upn(mailbox.upn);
+    const auto by_address = co_await parts_.recipients.find_by_address(upn_address);
+    for (const auto* holder : {&by_upn, &by_address}) {
+        if (problems.empty() && is_other(*holder)) {
+            problems.push_back(
+                {title_of(mailbox.name),
+                 "upn",
+                 mailbox.upn + " logs in to " + title_of((**holder)->name) +
+                     "; give another login name, with --upn"});
+        }
+    }
+    for (const auto& address : mailbox.addresses) {
+        const auto holder = co_await parts_.recipients.find_by_upn(address.text());
+        if (is_other(holder) && !ascii::equal_ignoring_case(address.text(), mailbox.upn)) {
+            problems.push_back(
+                {title_of(mailbox.name),
+                 "addresses",
+                 address.text() + " is the login name of " + title_of((*holder)->name)});
+        }
+    }
+    co_return problems;
+}
+
+// What of a mailbox is not in its document alone: names that are free, names that exist, and the
+// verifier of a new password. Mailboxes of send_as may be given by alias.
+Task<std::vector<Problem>> OrganizationService::complete_mailbox(
+    CheckedMailbox& checked, std::string own_name) {
+    auto problems = co_await find_taken(checked.mailbox, std::move(own_name));
+    std::vector<std::string> senders;
+    for (const auto& name : checked.mailbox.send_as) {
+        const auto found = co_await parts_.recipients.find(name);
+        if (!found || !*found) {
+            problems.push_back(
+                {title_of(checked.mailbox.name),
+                 "send_as",
+                 found ? "there is no " + title_of(name)
+                       : "mailboxes could not be read: " + found.error().message()});
+        } else if (!contains(senders, (*found)->name)) {
+            senders.push_back((*found)->name);
+        }
+    }
+    checked.mailbox.send_as = std::move(senders);
+    if (problems.empty() && checked.password) {
+        const auto verifier = co_await parts_.hash_password(*checked.password);
+        if (verifier) {
+            checked.mailbox.verifier = *verifier;
+        } else {
+            problems.push_back(
+                {title_of(checked.mailbox.name),
+                 "password",
+                 verifier.error() == Error::syntax
+                     ? "holds characters that no password may have (RFC 4013)"
+                     : "could not be worked on: " + verifier.error().message()});
+        }
+    }
     co_return problems;
 }
 
@@ -132,9 +207,9 @@ Task<ChangeOutcome> OrganizationService::create_mailbox(ChangeRequest request) {
         co_return refused_outcome(std::move(made.problems));
     }
     // No mailbox goes by an empty name: every other one is somebody else's.
-    auto taken = co_await find_taken(made.mailbox, std::string());
-    if (!taken.empty()) {
-        co_return refused_outcome(std::move(taken));
+    auto problems = co_await complete_mailbox(made, std::string());
+    if (!problems.empty()) {
+        co_return refused_outcome(std::move(problems));
     }
     ChangeOutcome outcome;
     outcome.after = named_mailbox(made.mailbox);
@@ -167,9 +242,9 @@ Task<ChangeOutcome> OrganizationService::set_mailbox(ChangeRequest request) {
     if (!edited.ok()) {
         co_return refused_outcome(std::move(edited.problems));
     }
-    auto taken = co_await find_taken(edited.mailbox, current.name);
-    if (!taken.empty()) {
-        co_return refused_outcome(std::move(taken));
+    auto problems = co_await complete_mailbox(edited, current.name);
+    if (!problems.empty()) {
+        co_return refused_outcome(std::move(problems));
     }
     ChangeOutcome outcome;
     outcome.before = named_mailbox(current);
