@@ -272,11 +272,15 @@ std::optional<UtcTime> QueueReader::next_due() {
 }
 
 QueueTotals QueueReader::totals() {
-    auto row = connection_.query("SELECT messages, deferred, held FROM totals WHERE id = 1");
+    auto row = connection_.query("SELECT messages, deferred, held, ready FROM totals WHERE id = 1");
     const bool found = row.step();
     QueueTotals totals;
     if (found) {
-        totals = {row.unsigned_integer(0), row.unsigned_integer(1), row.unsigned_integer(2)};
+        totals = {
+            row.unsigned_integer(0),
+            row.unsigned_integer(1),
+            row.unsigned_integer(2),
+            row.unsigned_integer(3)};
     }
     return totals;
 }

@@ -62,6 +62,12 @@ INSERT INTO totals VALUES(1, 0, 0, 0);
 PRAGMA user_version = 1;
 )"},
     // Rows of format 2 (queue_codec): an older program must not open them.
-    SchemaStep{"PRAGMA user_version = 2;"}};
+    SchemaStep{"PRAGMA user_version = 2;"},
+    // How long the queue is, for back pressure.
+    SchemaStep{R"(
+ALTER TABLE totals ADD COLUMN ready INTEGER NOT NULL DEFAULT 0;
+UPDATE totals SET ready = (SELECT coalesce(sum(ready), 0) FROM message WHERE open > 0);
+PRAGMA user_version = 3;
+)"}};
 
 }  // namespace mailflow

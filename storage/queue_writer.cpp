@@ -18,6 +18,7 @@ void QueueWriter::keep_item() {
     group_.messages += item_.messages;
     group_.deferred += item_.deferred;
     group_.held += item_.held;
+    group_.ready += item_.ready;
     for (const auto& [hop, change] : item_.hops) {
         group_.hops[hop] += change;
     }
@@ -45,14 +46,15 @@ void QueueWriter::write_hop_counts() {
 
 void QueueWriter::finish_group() {
     write_hop_counts();
-    if (group_.messages != 0 || group_.deferred != 0 || group_.held != 0) {
+    if (group_.messages != 0 || group_.deferred != 0 || group_.held != 0 || group_.ready != 0) {
         connection_
             .query(
                 "UPDATE totals SET messages = messages + ?1, deferred = deferred + ?2, held = held "
-                "+ ?3 WHERE id = 1")
+                "+ ?3, ready = ready + ?4 WHERE id = 1")
             .bind(group_.messages)
             .bind(group_.deferred)
             .bind(group_.held)
+            .bind(group_.ready)
             .run();
     }
     retired_files_ = std::move(group_.files);
@@ -101,6 +103,7 @@ void QueueWriter::insert(const QueuedMessage& message) {
     }
     item_.messages += 1;
     item_.deferred += counts.deferred;
+    item_.ready += counts.ready;
     item_.held += message.held ? 1 : 0;
 }
 
@@ -195,8 +198,10 @@ void QueueWriter::change(const RecipientChange& change) {
     }
     row.bind(change.message.value).bind(change.recipient).run();
 
+    item_.ready -= message.counts.ready;
     message.counts.add(before.state, before.reported, -1);
     message.counts.add(state, reported, 1);
+    item_.ready += message.counts.ready;
     write_counts(change.message, message.counts);
     if (before.state == RecipientState::deferred) {
         --item_.hops[before.hop];
@@ -224,6 +229,7 @@ void QueueWriter::retire(QueueId id) {
     }
     connection_.query("DELETE FROM message WHERE id = ?1").bind(id.value).run();
     item_.messages -= 1;
+    item_.ready -= message.counts.ready;
     item_.held -= message.held ? 1 : 0;
 }
 
@@ -243,6 +249,7 @@ void QueueWriter::hold(const HoldMessage& change) {
     if (!find_message(change.message, message) || message.held == change.held) {
         return;
     }
+    item_.ready -= message.counts.ready;
     if (change.held) {
         leave_hops(change.message);
         connection_
@@ -264,6 +271,7 @@ void QueueWriter::hold(const HoldMessage& change) {
         .bind(change.message.value)
         .run();
     write_counts(change.message, message.counts);
+    item_.ready += message.counts.ready;
     item_.held += change.held ? 1 : -1;
 }
 

@@ -59,6 +59,7 @@ class QueueWriter {
         std::int64_t messages = 0;
         std::int64_t deferred = 0;
         std::int64_t held = 0;
+        std::int64_t ready = 0;
         std::map<std::int64_t, std::int64_t> hops;
         std::vector<std::uint64_t> files;
     };

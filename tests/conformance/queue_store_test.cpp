@@ -359,6 +359,7 @@ QUEUE_TEST("a held message rests until it is released, and is then ready") {
     CHECK(queue.hops().empty());
     CHECK(queue.totals().held_messages == 1);
     CHECK(queue.totals().deferred_recipients == 0);
+    CHECK(queue.totals().ready_recipients == 0);
 
     queue.record({HoldMessage{QueueId{1}, false}});
 
@@ -368,6 +369,7 @@ QUEUE_TEST("a held message rests until it is released, and is then ready") {
     CHECK(queue.find(1).recipients[2].state == RecipientState::delivered);
     CHECK(queue.ready() == Ids{1});
     CHECK(queue.totals().held_messages == 0);
+    CHECK(queue.totals().ready_recipients == 2);
 }
 
 QUEUE_TEST("failed recipients are unreported until the report is committed") {
@@ -437,6 +439,18 @@ QUEUE_TEST("a retired message is gone with all it counted for") {
     CHECK(queue.due(kContoso, after_minutes(1)) == Ids{2});
     CHECK(queue.totals().messages == 1);
     CHECK(queue.totals().deferred_recipients == 1);
+    CHECK(queue.totals().ready_recipients == 0);
+}
+
+QUEUE_TEST("a removed message takes its ready recipients out of the count") {
+    Queue<TestType> queue;
+    queue.commit(1, {"a@contoso.com", "b@contoso.com"});
+    queue.commit(2);
+    REQUIRE(queue.totals().ready_recipients == 3);
+
+    queue.record({RetireMessage{QueueId{1}}});
+
+    CHECK(queue.totals().ready_recipients == 1);
 }
 
 QUEUE_TEST("changes to messages that are gone change nothing") {
@@ -490,11 +504,13 @@ QUEUE_TEST("totals follow every change") {
     queue.record(
         {defer(1, kContoso, after_minutes(1), 0), defer(1, kFabrikam, after_minutes(1), 1)});
     CHECK(queue.totals().deferred_recipients == 2);
+    CHECK(queue.totals().ready_recipients == 1);
 
     queue.record({change_to(1, RecipientState::delivered, 0)});
 
     CHECK(queue.totals().messages == 2);
     CHECK(queue.totals().deferred_recipients == 1);
+    CHECK(queue.totals().ready_recipients == 1);
     CHECK(queue.hops().size() == 1);
 }
 

@@ -337,6 +337,9 @@ Task<Result<QueueTotals>> MemoryStore::totals() {
     for (const auto& [id, message] : messages_) {
         ++totals.messages;
         totals.held_messages += message.held ? 1 : 0;
+        for (const auto& recipient : message.recipients) {
+            totals.ready_recipients += recipient.state == RecipientState::ready ? 1 : 0;
+        }
     }
     for (const auto& [key, hop] : hops_) {
         totals.deferred_recipients += hop.waiting.size();

@@ -21,6 +21,7 @@ struct QueueTotals {
     std::uint64_t messages = 0;
     std::uint64_t deferred_recipients = 0;
     std::uint64_t held_messages = 0;
+    std::uint64_t ready_recipients = 0;  // due now: an attempt is under way, or waits for its turn
 };
 
 class QueueStore {
