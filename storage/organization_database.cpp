@@ -13,7 +13,7 @@ struct OrganizationDatabase::Members {
     Members(const OrganizationDatabaseSettings& settings, const Parts& given)
         : parts(given)
         , vfs(settings.vfs, settings.faults)
-        , file{settings.path, vfs.name(), SqlitePageSize::kib4}
+        , file{settings.path, vfs.name(), SqlitePageSize::kib4, SqliteCache::mib1}
         , connection(file, SqliteRole::writer)
         , writer(connection, parts.clock) {}
 

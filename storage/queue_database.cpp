@@ -38,12 +38,15 @@ struct QueueDatabase::Members {
         , on_failed(std::move(call))
         , vfs(settings.vfs, settings.faults)
         , spool(parts.files, settings.spool, parts.log)
-        , writer({settings.path, vfs.name(), settings.page_size}, SqliteRole::writer) {}
+        , writer(
+              {settings.path, vfs.name(), settings.page_size, SqliteCache::mib4},
+              SqliteRole::writer) {}
 
     // The second half, when the tables are up to date.
     void start() {
         reader.emplace(
-            SqliteSettings{settings.path, vfs.name(), settings.page_size}, SqliteRole::reader);
+            SqliteSettings{settings.path, vfs.name(), settings.page_size, SqliteCache::mib1},
+            SqliteRole::reader);
         rows.emplace(*reader, parts.log);
         commits.emplace(CommitWriter::Parts{
             writer,

@@ -16,7 +16,7 @@ namespace mailflow {
 
 // Most messages, and about the most recipients, that one call loads.
 inline constexpr std::size_t kReadMessageLimit = 1000;
-inline constexpr std::size_t kReadRecipientLimit = 20'000;
+inline constexpr std::size_t kReadRecipientLimit = 4'000;
 
 class QueueReader {
   public:

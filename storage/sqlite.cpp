@@ -34,10 +34,19 @@ void set_writer_pragmas(SqliteConnection& connection, const SqliteSettings& sett
     connection.execute("PRAGMA journal_size_limit=67108864");
     // Debian's library overwrites what is deleted, which turns every delete into writes.
     connection.execute("PRAGMA secure_delete=OFF");
-    connection.execute("PRAGMA cache_size=-8192");
 }
 
-void set_common_pragmas(SqliteConnection& connection) {
+const char* cache_pragma(SqliteCache cache) noexcept {
+    switch (cache) {
+        case SqliteCache::kib512: return "PRAGMA cache_size=-512";
+        case SqliteCache::mib1: return "PRAGMA cache_size=-1024";
+        case SqliteCache::mib4: break;
+    }
+    return "PRAGMA cache_size=-4096";
+}
+
+void set_common_pragmas(SqliteConnection& connection, const SqliteSettings& settings) {
+    connection.execute(cache_pragma(settings.cache));
     connection.execute("PRAGMA mmap_size=0");
     connection.execute("PRAGMA temp_store=MEMORY");
     connection.execute("PRAGMA trusted_schema=OFF");
@@ -141,7 +150,7 @@ SqliteConnection::SqliteConnection(const SqliteSettings& settings, SqliteRole ro
         execute("PRAGMA query_only=1");
         execute("PRAGMA wal_autocheckpoint=0");
     }
-    set_common_pragmas(*this);
+    set_common_pragmas(*this, settings);
 }
 
 SqliteConnection::~SqliteConnection() = default;

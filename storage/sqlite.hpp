@@ -36,12 +36,15 @@ template <class T>
 using OpenResult = boost::system::result<T, StoreFailure>;
 
 enum class SqlitePageSize { kib4, kib16 };
+// What a connection keeps of its file in memory at most; the system's own cache is behind it.
+enum class SqliteCache { kib512, mib1, mib4 };
 
 struct SqliteSettings {
     std::string path;
     std::string vfs;  // name of a registered SQLite VFS; empty: SQLite's default
     // Of a file that is made now; a file keeps the one it was made with.
     SqlitePageSize page_size = SqlitePageSize::kib4;
+    SqliteCache cache = SqliteCache::mib1;
 };
 
 enum class SqliteRole {

@@ -143,7 +143,7 @@ bool matches(const TrackingEvent& event, const TrackingQuery& query) {
 }
 
 TrackingDayWriter::TrackingDayWriter(const std::string& path, const std::string& vfs)
-    : connection_({path, vfs, SqlitePageSize::kib4}, SqliteRole::writer) {
+    : connection_({path, vfs, SqlitePageSize::kib4, SqliteCache::kib512}, SqliteRole::writer) {
     if (auto failure = migrate(connection_, path, kTrackingSchema)) {
         throw std::runtime_error(failure->text);
     }
@@ -176,7 +176,7 @@ void TrackingDayWriter::settle() {
 }
 
 TrackingDayReader::TrackingDayReader(const std::string& path, const std::string& vfs)
-    : connection_({path, vfs, SqlitePageSize::kib4}, SqliteRole::reader) {}
+    : connection_({path, vfs, SqlitePageSize::kib4, SqliteCache::kib512}, SqliteRole::reader) {}
 
 void TrackingDayReader::find(const TrackingQuery& query, std::vector<TrackingEvent>& found) {
     constexpr auto kLast = std::numeric_limits<std::int64_t>::max();

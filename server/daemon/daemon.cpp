@@ -19,6 +19,7 @@
 #include <filesystem>
 #include <future>
 #include <iostream>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <thread>
 #include <unistd.h>
@@ -50,6 +51,12 @@ void raise_descriptor_limit() {
         limit.rlim_cur = limit.rlim_max;
         ::setrlimit(RLIMIT_NOFILE, &limit);
     }
+}
+
+// A heap for each thread would keep what each once needed: 20 MiB more with 200,000 deferred
+// recipients. The lanes have the traffic, and one more is enough for the stores and workers.
+void limit_heaps(unsigned lanes) {
+    ::mallopt(M_ARENA_MAX, static_cast<int>(lanes) + 1);
 }
 
 // Changing the user is not built yet; going on as the one we were started as would be a promise
@@ -106,6 +113,7 @@ struct Daemon::Members : StatusSource {
     void on_signal(int number);
     void reload();
     void store_failed(const std::string& reason);
+    Task<std::string> why_closed(ListenerState listener);
     static Task<void> flush_log(Members* self);
 };
 
@@ -184,6 +192,8 @@ std::string Daemon::Members::open_flow() {
     flow_settings.first.domain = settings.node.domain;
     for (const auto& address : settings.listen_addresses()) {
         flow_settings.first.smtp.push_back({address, settings.listen.smtp});
+        flow_settings.first.submission.push_back({address, settings.listen.submission});
+        flow_settings.first.submissions.push_back({address, settings.listen.submissions});
     }
     flow_settings.allow_destinations = settings.deliver.allow_destinations;
     flow_settings.own_addresses = interface_addresses();
@@ -214,7 +224,8 @@ std::string Daemon::Members::open_flow() {
          *reader,
          *workers,
          resolver_for,
-         log},
+         log,
+         find_port_holder},
         [this](const std::string& reason) {
             asio::post(main_context, [this, reason] { store_failed(reason); });
         });
@@ -345,6 +356,18 @@ void Daemon::Members::reload() {
         {{"note", "log reopened; other bootstrap settings take effect at the next start"}});
 }
 
+// On the console lane; /proc is read by a worker.
+Task<std::string> Daemon::Members::why_closed(ListenerState listener) {
+    std::string holder;
+    if (listener.error == boost::system::errc::address_in_use) {
+        const auto look = [&listener] {
+            return find_port_holder(listener.binding, HolderSearch::anyone);
+        };
+        holder = co_await offload(*workers, look);
+    }
+    co_return binding_failure_words(listener.error, holder);
+}
+
 Task<ServerStatus> Daemon::Members::status() {
     struct Gathered {
         std::vector<ListenerState> listeners;
@@ -381,16 +404,18 @@ Task<ServerStatus> Daemon::Members::status() {
         result.configuration_version = organization->version();
     }
     for (const auto& listener : gathered.listeners) {
+        std::string reason;
+        if (!listener.is_open()) {
+            reason = co_await why_closed(listener);
+            result.problems.push_back(
+                "cannot listen on " + listener.binding.text() + ": " + reason);
+        }
         for (const auto& connector : listener.connectors) {
             result.listeners.push_back(
                 {connector,
                  listener.is_open() ? listener.local.text() : listener.binding.text(),
                  listener.is_open(),
-                 listener.is_open() ? "" : listener.error.message()});
-        }
-        if (!listener.is_open()) {
-            result.problems.push_back(
-                "cannot listen on " + listener.binding.text() + ": " + listener.error.message());
+                 reason});
         }
     }
     if (!gathered.store.failure.empty()) {
@@ -411,6 +436,7 @@ Task<ServerStatus> Daemon::Members::status() {
 int Daemon::run() {
     auto& self = *members_;
     raise_descriptor_limit();
+    limit_heaps(lanes_of(self.settings));
     ::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c): cannot fail for a valid signal
     const auto refuse = [&self](const std::string& words, int status) {
         self.log.error("cannot start", {{"reason", words}});
