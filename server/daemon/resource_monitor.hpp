@@ -4,9 +4,11 @@
 // by the daemon's composition.
 #pragma once
 
+#include "server/daemon/stuck_watch.hpp"
 #include "server/receive/pressure.hpp"
 #include "transport/base/task_runner.hpp"
 #include "transport/net/lane.hpp"
+#include "transport/ports/queue_store.hpp"
 
 #include <array>
 #include <functional>
@@ -34,8 +36,8 @@ class ResourceReader {
     virtual ResourceReadings read() = 0;
 };
 
-// When a level is reached going up, and when it is left going down (reference 11.2, its four
-// columns): up at or over, down at or under.
+// When a level is reached going up, and when it is left going down: the four columns of reference
+// 11.2. Up at or over, down at or under.
 struct PressureThresholds {
     double to_medium;
     double to_high;
@@ -47,7 +49,9 @@ struct PressureThresholds {
 
 constexpr std::size_t kResources = 6;
 
-// The level of each resource, and the worst. Pure.
+// The level of each resource, and the worst. A level follows every reading at once: the distance
+// between its thresholds keeps it from flapping. Of the reference's histories one is left, the 300
+// readings before a long queue refuses (kPollsBeforeRefusal). Pure.
 class PressureMeter {
   public:
     // Of the newest readings. A resource without a reading is normal.
@@ -76,7 +80,8 @@ class ResourceMonitor {
         Lane& lane;  // the queue lane
         ResourceReader& reader;
         TaskRunner& worker;
-        std::function<std::uint64_t()> queue_length;  // on the lane
+        QueueStore& store;                    // for the queue's length
+        std::function<std::size_t()> active;  // recipients the queue has in memory; on the lane
         // On the lane, whenever the pressure is another one than before.
         std::function<void(const Pressure&)> publish;
         Log log;
@@ -92,15 +97,20 @@ class ResourceMonitor {
 
     [[nodiscard]] const PressureMeter& meter() const noexcept { return meter_; }
 
+    // Recipients nothing will move; 0 unless something is broken.
+    [[nodiscard]] std::uint64_t stuck() const noexcept { return stuck_.stuck(); }
+
   private:
     void take(const ResourceReadings& readings);
+    void say_change(const Pressure& before) const;
 
     Parts parts_;
     PressureMeter meter_;
+    StuckWatch stuck_;
     bool stopping_ = false;
 };
 
-// `disk-space 91 % used`, `queue-length 12000 recipients`.
+// `disk-space: 91.0 % used`, `queue-length: 12000 recipients wait`.
 [[nodiscard]] std::string describe(Resource resource, const ResourceReadings& readings);
 
 }  // namespace mailflow

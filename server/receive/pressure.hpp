@@ -12,13 +12,14 @@ namespace mailflow {
 
 enum class PressureLevel : std::uint8_t { normal, medium, high };
 
+// The most pressing first; the queue is last because it only slows down at medium.
 enum class Resource : std::uint8_t {
     disk_space,      // used, of the state directory's file system
     disk_inodes,     // likewise
     process_memory,  // of this process, in the memory of the system or its control group
     system_memory,   // used by everybody
-    queue_length,    // recipients that wait for their first attempt
     descriptors,     // open, of the process' limit
+    queue_length,    // recipients that wait for an attempt, due now
 };
 
 // `normal`, `medium`, `high`; `disk-space`, `disk-inodes` …

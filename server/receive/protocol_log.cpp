@@ -225,8 +225,19 @@ void ProtocolLog::flush() noexcept {
     }
 }
 
+void ProtocolLog::close() noexcept {
+    const std::lock_guard lock(mutex_);
+    if (!ordered_ && !gathered_.empty()) {
+        order();
+    }
+    closed_ = true;
+}
+
 // With the lock held.
 void ProtocolLog::order() noexcept {
+    if (closed_) {
+        return;
+    }
     try {
         parts_.writer.post([this] { write_gathered(); });
         ordered_ = true;
@@ -236,6 +247,10 @@ void ProtocolLog::order() noexcept {
 }
 
 void ProtocolLog::sweep() {
+    const std::lock_guard lock(mutex_);
+    if (closed_) {
+        return;
+    }
     parts_.writer.post([this] { files_.delete_old(parts_.clock.now()); });
 }
 
@@ -260,7 +275,7 @@ void ProtocolLog::write_gathered() noexcept {
     }
     writing_.clear();
     if (lost > 0) {
-        dropped_total_ += lost;
+        lost_ += lost;
         unsaid_ += lost;
     }
     say_lost(error);

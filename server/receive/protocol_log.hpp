@@ -91,6 +91,8 @@ class ProtocolLog {
     [[nodiscard]] std::unique_ptr<ProtocolLogSession> open_session(
         const ReceiveConnector& connector, const Endpoint& local, const Endpoint& remote);
 
+    // The last flush; lines that come later are lost.
+    void close() noexcept;
     // Hands what has gathered to the writer, when there is anything. What is offloaded to the
     // writer afterwards sees it written.
     void flush() noexcept;
@@ -103,7 +105,7 @@ class ProtocolLog {
     [[nodiscard]] ProtocolLogFiles& files() noexcept { return files_; }
 
     // Lines lost so far: too many at once, or the disk did not take them.
-    [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_total_; }
+    [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }
 
   private:
     friend class ProtocolLogSession;
@@ -117,12 +119,13 @@ class ProtocolLog {
     Parts parts_;
     ProtocolLogFiles files_;
     std::atomic<std::uint64_t> sessions_;  // the next session's number
-    std::atomic<std::uint64_t> dropped_total_ = 0;
+    std::atomic<std::uint64_t> lost_ = 0;
     std::mutex mutex_;
     std::string gathered_;
     std::uint64_t gathered_lines_ = 0;
     std::uint64_t dropped_ = 0;
     bool ordered_ = false;  // the writer has been told to write
+    bool closed_ = false;   // it is told nothing more
     // The writer's.
     std::string writing_;
     std::uint64_t unsaid_ = 0;

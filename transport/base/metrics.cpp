@@ -48,12 +48,18 @@ constexpr std::array kMetrics = {
     MetricInfo{"mailflow_queue_held_messages", gauge, "", "Messages an administrator holds."},
     MetricInfo{"mailflow_queue_messages", gauge, "", "Messages in the queue."},
     MetricInfo{
+        "mailflow_queue_ready_recipients",
+        gauge,
+        "",
+        "Recipients that are due: an attempt is under way, or waits for its turn."},
+    MetricInfo{
         "mailflow_queue_running_attempts", gauge, "", "Delivery attempts that are under way."},
     MetricInfo{
         "mailflow_queue_stuck_recipients",
         gauge,
         "",
-        "Live recipients without a due time, an attempt or a hold. Must be 0."},
+        "Recipients that are due while the queue has had nothing in memory for three minutes. "
+        "Must be 0."},
     MetricInfo{
         "mailflow_receive_auth_total",
         counter,
