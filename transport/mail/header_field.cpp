@@ -109,6 +109,24 @@ std::string unfold(std::string_view folded) {
     return text;
 }
 
+std::optional<std::string_view> after_cfws(std::string_view text) noexcept {
+    std::size_t depth = 0;
+    std::size_t at = 0;
+    for (; at < text.size(); ++at) {
+        const char c = text[at];
+        if (c == '(') {
+            ++depth;
+        } else if (depth == 0 && !is_blank(c) && c != '\r' && c != '\n') {
+            break;
+        } else if (c == ')' && depth > 0) {
+            --depth;
+        } else if (c == '\\') {
+            ++at;  // quoted-pair
+        }
+    }
+    return depth == 0 ? std::optional(text.substr(std::min(at, text.size()))) : std::nullopt;
+}
+
 std::string fold(std::string_view name, std::string_view value) {
     std::string flat(value);
     std::replace(flat.begin(), flat.end(), '\r', ' ');

@@ -33,6 +33,10 @@ struct HeaderField {
 // `folded` with each line end before a blank taken out; stray line ends become blanks.
 [[nodiscard]] std::string unfold(std::string_view folded);
 
+// `text` from its first octet on that is neither white space nor in a comment (RFC 5322 §3.2.2
+// CFWS; comments nest). Nothing: a comment without its end.
+[[nodiscard]] std::optional<std::string_view> after_cfws(std::string_view text) noexcept;
+
 // A complete field with its CRLF, broken at blanks so that lines keep to 78 characters where blanks
 // allow it. CR and LF in the value become blanks, so no value can start a field of its own.
 [[nodiscard]] std::string fold(std::string_view name, std::string_view value);

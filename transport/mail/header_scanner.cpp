@@ -36,31 +36,18 @@ class ReceivedWords {
     // Empty: the end.
     std::string_view next() noexcept {
         constexpr std::string_view kEndsWord = " \t\r\n(;";
-        skip_blanks_and_comments();
+        for (; !rest_.empty(); rest_.remove_prefix(1)) {
+            rest_ = after_cfws(rest_).value_or("");
+            if (!rest_.starts_with(';')) {
+                break;
+            }
+        }
         const auto word = rest_.substr(0, rest_.find_first_of(kEndsWord));
         rest_.remove_prefix(word.size());
         return word;
     }
 
   private:
-    void skip_blanks_and_comments() noexcept {
-        constexpr std::string_view kBlanks = " \t\r\n;";
-        std::size_t depth = 0;
-        while (!rest_.empty()) {
-            const char c = rest_.front();
-            if (c == '(') {
-                ++depth;
-            } else if (c == ')' && depth > 0) {
-                --depth;
-            } else if (c == '\\' && depth > 0) {
-                rest_.remove_prefix(1);  // RFC 5322 §3.2.1: the next one stands for itself
-            } else if (depth == 0 && kBlanks.find(c) == std::string_view::npos) {
-                return;
-            }
-            rest_.remove_prefix(std::min<std::size_t>(1, rest_.size()));
-        }
-    }
-
     std::string_view rest_;
 };
 
@@ -88,7 +75,7 @@ FieldKind field_kind(std::string_view name) noexcept {
     static constexpr std::array kNamed{
         Named{"authentication-results", FieldKind::authentication_results},
         Named{"bcc", FieldKind::bcc},
-        Named{"resent-bcc", FieldKind::bcc},
+        Named{"resent-bcc", FieldKind::resent_bcc},
         Named{"cc", FieldKind::cc},
         Named{"date", FieldKind::date},
         Named{"from", FieldKind::from},

@@ -33,7 +33,7 @@ struct HeaderLimits {
 enum class FieldKind : std::uint8_t {
     other,
     authentication_results,
-    bcc,  // Bcc and Resent-Bcc
+    bcc,
     cc,
     date,
     from,
@@ -41,7 +41,8 @@ enum class FieldKind : std::uint8_t {
     organization,  // X-Mailflow-…: what we tell ourselves
     received,
     reply_to,
-    resent,  // Resent-… but Resent-Bcc
+    resent,  // Resent-…, but Resent-Bcc
+    resent_bcc,
     return_path,
     sender,
     subject,

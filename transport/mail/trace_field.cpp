@@ -100,6 +100,16 @@ std::vector<std::string> from_words(const ReceivedTrace& trace) {
     return words;
 }
 
+// `(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384)`
+std::string tls_comment(std::string_view tls) {
+    const auto facts = ascii::split(tls, ' ');
+    std::string comment = "(using " + as_comment(facts.front());
+    if (facts.size() > 1) {
+        comment += " with cipher " + as_comment(facts[1]);
+    }
+    return comment + ')';
+}
+
 }  // namespace
 
 std::string with_keyword(ReceivedProtocol protocol) {
@@ -127,6 +137,10 @@ std::string make_received(const ReceivedTrace& trace) {
     lines.add(trace.by);
     lines.add("with");
     lines.add(trace.protocol);
+    if (!trace.tls.empty()) {
+        // RFC 5321 §4.4: ID = CFWS "ID" FWS ( Atom / msg-id ), so a comment may stand here.
+        lines.add(tls_comment(trace.tls));
+    }
     lines.add("id");
     const std::string end_of_id = trace.only_recipient ? "" : ";";
     lines.add(trace.id.text() + end_of_id);

@@ -24,11 +24,14 @@ struct ReceivedProtocol {
 
 [[nodiscard]] std::string with_keyword(ReceivedProtocol protocol);
 
+// Who logged in is not told: the field travels with the message to everybody it is sent to.
 struct ReceivedTrace {
-    std::string helo;  // as the client gave it; anything at all
-    IpAddress client;
+    std::string helo;      // as the client gave it; anything at all
+    IpAddress client;      // on whose behalf a proxy or XCLIENT spoke, if one did
     std::string by;        // our name
     std::string protocol;  // see with_keyword
+    // Version, cipher suite and whatever else, separated by blanks (Origin::tls); empty: in clear.
+    std::string tls;
     QueueId id;
     // The one recipient of the transaction; nothing when there were several, so that none learns of
     // the others.

@@ -41,6 +41,24 @@ TEST_CASE("RFC 5321 section 4.4: Received says who, by whom, how and when", "[ma
         "\tMon, 23 Nov 2026 08:40:16 +0000\r\n");
 }
 
+TEST_CASE("Received tells version and cipher suite of TLS, as a comment", "[mail][trace]") {
+    auto over_tls = trace();
+    over_tls.protocol = "ESMTPSA";
+    over_tls.tls = "TLSv1.3 TLS_AES_256_GCM_SHA384 X25519";
+
+    CHECK(
+        make_received(over_tls) ==
+        "Received: from client.example.org ([192.0.2.9])\r\n"
+        "\tby mx.example.com with ESMTPSA\r\n"
+        "\t(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384) id 0000000000001;\r\n"
+        "\tMon, 23 Nov 2026 08:40:16 +0000\r\n");
+    over_tls.tls = "TLSv1.2";
+    CHECK(make_received(over_tls).find("ESMTPSA (using TLSv1.2) id ") != std::string::npos);
+    over_tls.tls = "a)b c\r\nX: y";
+    CHECK(HeaderField::parse(make_received(over_tls)).has_value());
+    CHECK(make_received(over_tls).find("(using a\\)b with cipher c?\?X:)") != std::string::npos);
+}
+
 TEST_CASE("Received names a recipient only when he is the only one", "[mail][trace]") {
     auto with_recipient = trace();
     with_recipient.only_recipient = ForwardPath::parse("<bob@example.com>").value();
