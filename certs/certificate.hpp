@@ -39,9 +39,20 @@ struct ParsedChain {
 
 // Error::syntax when there is no certificate, Error::too_large beyond kMaxChain of them.
 [[nodiscard]] Result<ParsedChain> parse_chain(std::string_view pem);
-[[nodiscard]] CertificateFacts facts_of(const x509_st& leaf);
+[[nodiscard]] CertificateFacts facts_of(x509_st& leaf);
+[[nodiscard]] std::string to_pem(x509_st& certificate);
+
+// PKCS #8, DER, not encrypted: what the secret box seals.
+[[nodiscard]] std::string to_der(evp_pkey_st& key);
+// Null when it is no private key.
+[[nodiscard]] PrivateKeyPtr parse_private_key(std::string_view der);
 
 constexpr std::size_t kMaxChain = 10;
+
+// The roots the system trusts; looked up in its folder when they are needed.
+[[nodiscard]] TrustStorePtr make_system_trust();
+// Whether the chain leads to a trusted root, whatever its dates.
+[[nodiscard]] bool leads_to_trusted_root(const ParsedChain& chain, x509_store_st& trust);
 
 // One certificate of the store, ready for use.
 struct StoredCertificate {

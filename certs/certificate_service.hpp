@@ -8,6 +8,7 @@
 #pragma once
 
 #include "certs/certificate.hpp"
+#include "certs/certificate_warnings.hpp"
 #include "certs/secret_box.hpp"
 #include "certs/ticket_keys.hpp"
 #include "transport/base/clock.hpp"
@@ -26,24 +27,6 @@
 
 namespace mailflow {
 
-// Something an administrator should know about certificates. For status, log and metrics.
-struct CertificateWarning {
-    enum class Kind : std::uint8_t {
-        none_usable,  // a connector that wants TLS has no certificate: STARTTLS is not offered
-        self_signed,  // a connector shows a self-signed certificate: peers cannot verify it
-        expired,      // a connector shows a certificate that is not valid now
-        expiring,     // within 30, 14, 7 or 1 days
-        unusable,     // a stored certificate or key cannot be read, or OpenSSL refuses it
-    };
-
-    Kind kind = Kind::none_usable;
-    std::string subject;     // the connector's name, or the certificate's
-    int days_threshold = 0;  // expiring: 30, 14, 7 or 1; it changes when the matter gets worse
-    std::string text;        // one sentence
-
-    friend bool operator==(const CertificateWarning&, const CertificateWarning&) = default;
-};
-
 class CertificateService {
   public:
     // References outlive the service.
@@ -52,7 +35,7 @@ class CertificateService {
         Files& files;
         TaskRunner& worker;  // reads and makes keys
         const Clock& clock;
-        Random& random;        // fit for secrets: SystemRandom
+        Random& random;        // fit for secrets: SystemRandom; used on worker and console lane
         std::string key_file;  // Bootstrap::key_file()
         std::string node_fqdn;
         Log log;
@@ -66,13 +49,14 @@ class CertificateService {
     // Once: key file, certificates, and in an empty store the first certificate. On failure `why`
     // (not null) says in one sentence what to do, and names the key file when it is about that.
     Task<Result<>> open(std::string* why);
-    // Reads the certificates again, after a change of the store.
+    // Reads the certificates again, after a change of the store; the next `build` shows it.
     Task<Result<>> reload();
 
     // The contexts of this organization, with ticket keys that are turned when their time has
-    // come. Does not block, but costs about a millisecond for each certificate and each kind of
-    // connector.
+    // come. Does not block; costs a good part of a millisecond for each certificate and each kind
+    // of connector.
     [[nodiscard]] TlsContextsPtr build(const Organization& organization);
+
     // When `build` should be called again although nothing was changed: the ticket keys' turn.
     [[nodiscard]] UtcTime rotation_due() const noexcept;
 
@@ -90,18 +74,26 @@ class CertificateService {
     [[nodiscard]] const SecretBox& secret_box() const noexcept { return *box_; }
 
   private:
-    Result<> open_key_file(bool has_sealed, std::string& why);
-    Task<Result<>> add_self_signed(std::string* why);
-    Result<> load(const std::vector<CertificateRecord>& records, std::string& why);
-    void note_unusable(const CertificateRecord& record, const std::string& reason);
+    // What came of reading all records, on the worker.
+    struct Loaded {
+        std::vector<StoredCertificate> certificates;
+        std::vector<CertificateWarning> unusable;
+        std::size_t sealed = 0;  // private keys there are, and how many of them could be opened
+        std::size_t opened = 0;
+    };
+
+    Task<Result<>> open_key_file(bool has_sealed, std::string* why);
+    Task<Result<>> add_self_signed(std::vector<CertificateRecord>* records, std::string* why);
+    [[nodiscard]] Loaded load(const std::vector<CertificateRecord>& records);
+    void load_one(const CertificateRecord& record, Loaded& into);
 
     Parts parts_;
     std::optional<SecretBox> box_;
+    TrustStorePtr trust_;
     std::vector<StoredCertificate> certificates_;
-    std::vector<CertificateWarning> unusable_;
-    std::vector<CertificateWarning> warnings_;
+    std::vector<CertificateWarning> unusable_;  // of the store
+    std::vector<CertificateWarning> warnings_;  // of the last build
     TicketKeysPtr tickets_;
-    std::shared_ptr<x509_store_st> trust_;
 };
 
 }  // namespace mailflow

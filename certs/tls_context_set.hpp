@@ -23,7 +23,7 @@ class TlsContextSet final : public TlsContexts {
         std::string node_fqdn;
         UtcTime now{};
         TicketKeysPtr tickets;
-        std::shared_ptr<x509_store_st> trust;  // client certificates are verified against it
+        TrustStorePtr trust;  // client certificates are verified against it
     };
 
     // Where a certificate cannot be used (a key OpenSSL refuses), it is left out and named in
@@ -35,6 +35,8 @@ class TlsContextSet final : public TlsContexts {
 
   private:
     struct Entry;
+    class Builder;
+
     std::vector<Entry> entries_;
 };
 
