@@ -1,7 +1,11 @@
 #include "transport/smtp/command_parser.hpp"
 
 #include "transport/base/ascii.hpp"
+#include "transport/base/encoding.hpp"
+#include "transport/mail/xtext.hpp"
 #include "transport/smtp/limits.hpp"
+#include "transport/smtp/mail_parameters.hpp"
+#include "transport/smtp/words.hpp"
 
 #include <algorithm>
 #include <array>
@@ -15,19 +19,7 @@ using ascii::equal_ignoring_case;
 using Parsed = std::variant<Command, Reply>;
 
 constexpr std::array kUnsupported = {
-    "EXPN",
-    "STARTTLS",
-    "AUTH",
-    "BDAT",
-    "ETRN",
-    "TURN",
-    "ATRN",
-    "SEND",
-    "SOML",
-    "SAML",
-    "XCLIENT",
-    "XFORWARD",
-    "BURL"};
+    "ETRN", "TURN", "ATRN", "SEND", "SOML", "SAML", "XFORWARD", "BURL"};
 constexpr std::array kForeign = {
     "GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "CONNECT", "PATCH", "TRACE"};
 
@@ -47,24 +39,6 @@ bool has_utf8(std::string_view text) noexcept {
 bool has_control(std::string_view line) noexcept {
     return std::any_of(
         line.begin(), line.end(), [](char c) { return ascii::is_control(c) && c != '\t'; });
-}
-
-std::string_view without_leading_blanks(std::string_view text) noexcept {
-    const std::size_t start = text.find_first_not_of(" \t");
-    return start == std::string_view::npos ? std::string_view{} : text.substr(start);
-}
-
-// The next blank-separated word, taken off the front of `rest`.
-std::string_view take_word(std::string_view& rest) noexcept {
-    rest = without_leading_blanks(rest);
-    const std::size_t end = std::min(rest.size(), rest.find_first_of(" \t"));
-    const std::string_view word = rest.substr(0, end);
-    rest.remove_prefix(end);
-    return word;
-}
-
-Reply invalid_arguments() {
-    return make_reply(501, "5.5.4", "Invalid arguments");
 }
 
 // ---- HELO, EHLO
@@ -133,78 +107,6 @@ std::optional<PathAndParameters> split_path(
     return PathAndParameters{rest.substr(0, length), parameters};
 }
 
-struct Parameter {
-    std::string_view keyword;
-    std::optional<std::string_view> value;
-};
-
-// RFC 5321 §4.1.2: esmtp-param = esmtp-keyword ["=" esmtp-value]
-//                  esmtp-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")
-//                  esmtp-value = 1*(%d33-60 / %d62-126), with RFC 6531 also UTF-8
-std::optional<Parameter> parse_parameter(std::string_view word) noexcept {
-    const std::size_t equals = word.find('=');
-    const std::string_view keyword = word.substr(0, equals);
-    const bool well_formed = !keyword.empty() && keyword.front() != '-' &&
-                             std::all_of(keyword.begin(), keyword.end(), [](char c) {
-                                 return ascii::is_alpha(c) || ascii::is_digit(c) || c == '-';
-                             });
-    if (!well_formed) return std::nullopt;
-    if (equals == std::string_view::npos) return Parameter{keyword, std::nullopt};
-    const std::string_view value = word.substr(equals + 1);
-    if (value.empty() || value.find('=') != std::string_view::npos) return std::nullopt;
-    return Parameter{keyword, value};
-}
-
-// RFC 5321 §4.1.1.11: what was not announced is 555.
-Reply unknown_parameter() {
-    return make_reply(555, "5.5.4", "Unsupported option");
-}
-
-class MailParameters {
-  public:
-    explicit MailParameters(Mail& mail) noexcept
-        : mail_(mail) {}
-
-    [[nodiscard]] std::optional<Reply> apply(const Parameter& parameter) {
-        if (equal_ignoring_case(parameter.keyword, "SIZE")) return size(parameter.value);
-        if (equal_ignoring_case(parameter.keyword, "BODY")) return body(parameter.value);
-        if (equal_ignoring_case(parameter.keyword, "SMTPUTF8")) return smtputf8(parameter.value);
-        return unknown_parameter();
-    }
-
-  private:
-    // RFC 1870 §3: size-value = 1*20DIGIT. A number beyond 64 bits is legal grammar and too large
-    // for anybody.
-    std::optional<Reply> size(std::optional<std::string_view> value) {
-        constexpr std::size_t kMaxDigits = 20;
-        const bool digits = value && !value->empty() && value->size() <= kMaxDigits &&
-                            std::all_of(value->begin(), value->end(), ascii::is_digit);
-        if (!digits || mail_.size) return invalid_arguments();
-        mail_.size = ascii::parse_number(*value).value_or(UINT64_MAX);
-        return std::nullopt;
-    }
-
-    // RFC 6152 §2: BODY=7BIT or 8BITMIME.
-    std::optional<Reply> body(std::optional<std::string_view> value) {
-        if (!value || std::exchange(has_body_, true)) return invalid_arguments();
-        if (equal_ignoring_case(*value, "8BITMIME")) {
-            mail_.body = BodyType::eight_bit_mime;
-        } else if (!equal_ignoring_case(*value, "7BIT")) {
-            return invalid_arguments();
-        }
-        return std::nullopt;
-    }
-
-    // RFC 6531 §3.4: no value.
-    std::optional<Reply> smtputf8(std::optional<std::string_view> value) {
-        if (value || std::exchange(mail_.smtputf8, true)) return invalid_arguments();
-        return std::nullopt;
-    }
-
-    Mail& mail_;
-    bool has_body_ = false;
-};
-
 // RFC 5321 §4.1.1.2: mail = "MAIL FROM:" Reverse-path [SP Mail-parameters] CRLF
 Parsed parse_mail(std::string_view argument) {
     const auto parts = split_path(argument, "FROM");
@@ -213,13 +115,7 @@ Parsed parse_mail(std::string_view argument) {
     if (path.has_error()) return make_reply(501, "5.1.7", "Invalid address");
     Mail mail;
     mail.path = *path;
-    MailParameters parameters(mail);
-    std::string_view rest = parts->parameters;
-    for (std::string_view word = take_word(rest); !word.empty(); word = take_word(rest)) {
-        const auto parameter = parse_parameter(word);
-        if (!parameter) return invalid_arguments();
-        if (auto refusal = parameters.apply(*parameter)) return *std::move(refusal);
-    }
+    if (auto refusal = parse_parameters(parts->parameters, mail)) return *std::move(refusal);
     // RFC 6531 §3.5: an internationalized address outside an SMTPUTF8 transaction.
     if (has_utf8(parts->path) && !mail.smtputf8) {
         return make_reply(553, "5.6.7", "Internationalized address requires SMTPUTF8");
@@ -235,11 +131,9 @@ Parsed parse_rcpt(std::string_view argument) {
     if (!parts) return invalid_arguments();
     auto path = ForwardPath::parse(parts->path);
     if (path.has_error()) return make_reply(501, "5.1.3", "Invalid address");
-    std::string_view rest = parts->parameters;
-    if (const std::string_view word = take_word(rest); !word.empty()) {
-        return parse_parameter(word) ? unknown_parameter() : invalid_arguments();
-    }
-    return Rcpt{*std::move(path), has_utf8(parts->path)};
+    Rcpt rcpt{*std::move(path), has_utf8(parts->path)};
+    if (auto refusal = parse_parameters(parts->parameters, rcpt)) return *std::move(refusal);
+    return Command(std::move(rcpt));
 }
 
 // RFC 5321 §4.1.1.4, .5, .10: DATA, RSET and QUIT take no argument.
@@ -249,10 +143,117 @@ Parsed parse_bare(std::string_view argument) {
     return Verb{};
 }
 
-// RFC 5321 §4.1.1.6: vrfy = "VRFY" SP String CRLF
-Parsed parse_vrfy(std::string_view argument) {
+// RFC 5321 §4.1.1.6, .7: vrfy = "VRFY" SP String CRLF
+// RFC 6531 §3.7.4.2: with SMTPUTF8 behind it.
+template <class Verb>
+Parsed parse_name(std::string_view argument) {
+    constexpr std::string_view kKeyword = "SMTPUTF8";
+    const std::size_t blank = argument.find_last_of(" \t");
+    const bool smtputf8 = blank != std::string_view::npos &&
+                          equal_ignoring_case(argument.substr(blank + 1), kKeyword);
+    const auto name = smtputf8 ? ascii::trimmed(argument.substr(0, blank)) : argument;
+    if (name.empty()) return invalid_arguments();
+    if (has_utf8(name) && !smtputf8) {
+        return make_reply(553, "5.6.7", "Internationalized address requires SMTPUTF8");
+    }
+    return Verb{std::string(name), smtputf8};
+}
+
+// ---- BDAT, AUTH, XCLIENT
+
+// RFC 3030 §2: bdat-cmd = "BDAT" SP chunk-size [ SP end-marker ] CRLF, chunk-size = 1*DIGIT
+Parsed parse_bdat(std::string_view argument) {
+    const auto digits = take_word(argument);
+    const auto end_marker = take_word(argument);
+    const bool last = equal_ignoring_case(end_marker, "LAST");
+    const bool is_number =
+        !digits.empty() && std::all_of(digits.begin(), digits.end(), ascii::is_digit);
+    if (!is_number || (!end_marker.empty() && !last) || !argument.empty())
+        return invalid_arguments();
+    // A number beyond 64 bits is too large for anybody.
+    return Bdat{ascii::parse_number(digits).value_or(UINT64_MAX), last};
+}
+
+// RFC 4422 §3.1: sasl-mech = 1*20mech-char, mech-char = UPPER-ALPHA / DIGIT / HYPHEN / UNDERSCORE
+bool is_mechanism(std::string_view name) noexcept {
+    constexpr std::size_t kMaxMechanism = 20;
+    return !name.empty() && name.size() <= kMaxMechanism &&
+           std::all_of(name.begin(), name.end(), [](char c) {
+               return ascii::is_alpha(c) || ascii::is_digit(c) || c == '-' || c == '_';
+           });
+}
+
+// RFC 4954 §4: auth-command = "AUTH" SP sasl-mech [SP initial-response] CRLF
+//              initial-response = base64 / "="
+Parsed parse_auth(std::string_view argument) {
+    Auth auth;
+    const auto mechanism = take_word(argument);
+    const auto initial = take_word(argument);
+    if (!is_mechanism(mechanism) || !argument.empty()) return invalid_arguments();
+    for (const char c : mechanism) {
+        auth.mechanism += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    }
+    if (initial == "=") {
+        auth.initial.emplace();
+    } else if (!initial.empty()) {
+        auto octets = base64_decode(initial);
+        if (!octets) return make_reply(501, "5.5.2", "Cannot decode base64");
+        auth.initial = *std::move(octets);
+    }
+    return Command(std::move(auth));
+}
+
+// One attribute of XCLIENT, its value decoded. What the front end does not know is empty text.
+bool read_attribute(std::string_view name, std::string value, Xclient& client) {
+    constexpr std::string_view kIpv6 = "IPV6:";
+    const bool unknown =
+        equal_ignoring_case(value, "[UNAVAILABLE]") || equal_ignoring_case(value, "[TEMPUNAVAIL]");
+    if (unknown) value.clear();
+    const auto set = [&value](std::optional<std::string>& text) {
+        if (text || value.size() > kMaxDomain) return false;
+        text = std::move(value);
+        return true;
+    };
+    if (equal_ignoring_case(name, "NAME")) return set(client.name);
+    if (equal_ignoring_case(name, "HELO")) return set(client.helo);
+    if (equal_ignoring_case(name, "LOGIN")) return set(client.login);
+    if (equal_ignoring_case(name, "ADDR")) {
+        if (unknown) return !client.address;
+        const bool v6 = ascii::starts_with_ignoring_case(value, kIpv6);
+        const auto address =
+            IpAddress::parse(std::string_view(value).substr(v6 ? kIpv6.size() : 0));
+        if (client.address || !address) return false;
+        client.address = *address;
+        return true;
+    }
+    if (equal_ignoring_case(name, "PORT")) {
+        if (unknown) return !client.port;
+        const auto port = ascii::parse_number(value);
+        if (client.port || !port || *port > UINT16_MAX) return false;
+        client.port = static_cast<std::uint16_t>(*port);
+        return true;
+    }
+    if (equal_ignoring_case(name, "PROTO")) {
+        const bool extended = equal_ignoring_case(value, "ESMTP");
+        if (client.extended || (!extended && !equal_ignoring_case(value, "SMTP"))) return false;
+        client.extended = extended;
+        return true;
+    }
+    return false;
+}
+
+// xclient-command = "XCLIENT" 1*( SP attribute-name "=" xtext )
+Parsed parse_xclient(std::string_view argument) {
+    Xclient client;
     if (argument.empty()) return invalid_arguments();
-    return Vrfy{std::string(argument)};
+    for (auto word = take_word(argument); !word.empty(); word = take_word(argument)) {
+        const std::size_t equals = word.find('=');
+        if (equals == std::string_view::npos) return invalid_arguments();
+        auto value = decode_xtext(word.substr(equals + 1));
+        if (!value || !read_attribute(word.substr(0, equals), *std::move(value), client))
+            return invalid_arguments();
+    }
+    return Command(std::move(client));
 }
 
 struct Row {
@@ -268,7 +269,13 @@ constexpr std::array kRows = {
     Row{"HELO", parse_hello<Helo>},
     Row{"RSET", parse_bare<Rset>},
     Row{"QUIT", parse_bare<Quit>},
-    Row{"VRFY", parse_vrfy},
+    Row{"BDAT", parse_bdat},
+    Row{"AUTH", parse_auth},
+    // RFC 3207 §4: no parameters.
+    Row{"STARTTLS", parse_bare<StartTls>},
+    Row{"VRFY", parse_name<Vrfy>},
+    Row{"EXPN", parse_name<Expn>},
+    Row{"XCLIENT", parse_xclient},
     // RFC 5321 §4.1.1.8, .9: their arguments mean nothing here.
     Row{"NOOP",
         [](std::string_view) {
@@ -283,17 +290,24 @@ constexpr std::array kRows = {
 }  // namespace
 
 bool ends_group(const Command& command) noexcept {
-    // RFC 2920 §3.1: EHLO, DATA, VRFY, EXPN, TURN, QUIT and NOOP; HELO as EHLO, AUTH and STARTTLS
-    // by their own RFCs.
+    // RFC 2920 §3.1: EHLO, DATA, VRFY, EXPN, TURN, QUIT and NOOP; HELO as EHLO; AUTH and STARTTLS
+    // by RFC 4954 §4 and RFC 3207 §4.
     return std::visit(
         []<class C>(const C&) {
             return std::is_same_v<C, Ehlo> || std::is_same_v<C, Helo> || std::is_same_v<C, Data> ||
-                   std::is_same_v<C, Vrfy> || std::is_same_v<C, Noop> || std::is_same_v<C, Quit>;
+                   std::is_same_v<C, Vrfy> || std::is_same_v<C, Expn> || std::is_same_v<C, Noop> ||
+                   std::is_same_v<C, Quit> || std::is_same_v<C, Auth> ||
+                   std::is_same_v<C, StartTls>;
         },
         command);
 }
 
+std::string_view verb_of(std::string_view line) noexcept {
+    return take_word(line);
+}
+
 std::variant<Command, Reply> parse_command(std::string_view line) {
+    // Attack case 12.
     if (has_control(line)) return make_reply(500, "5.5.2", "Invalid character in command");
     std::string_view rest = line;
     const std::string_view verb = take_word(rest);

@@ -63,10 +63,12 @@ struct Noop {};
 
 struct Vrfy {
     std::string argument;
+    bool smtputf8 = false;  // RFC 6531 §3.7.4.2: the reply may hold UTF-8
 };
 
 struct Expn {
     std::string argument;
+    bool smtputf8 = false;
 };
 
 struct Help {};
@@ -125,6 +127,9 @@ using Command = std::variant<
 
 // RFC 2920 §3.1: commands that must be the last of a pipelined group.
 [[nodiscard]] bool ends_group(const Command& command) noexcept;
+
+// The first word of `line` as it was written, whatever it is.
+[[nodiscard]] std::string_view verb_of(std::string_view line) noexcept;
 
 // `line` without its CRLF. A Reply means: refuse with it and count a protocol error. Parameters are
 // checked against the grammar of their RFC whether or not the session offers the extension: that is

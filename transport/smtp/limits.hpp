@@ -23,6 +23,13 @@ inline constexpr std::size_t kMinCommandLine = 512;
 // What we take, without CRLF: room for every extension, and the value clients know from Postfix.
 inline constexpr std::size_t kMaxCommandLine = 2048;
 
+// RFC 4954 §4: 12,288 with CRLF for AUTH and the answers to its challenges.
+inline constexpr std::size_t kMaxAuthLine = 12286;
+// Values of parameters as they are written: RFC 3461 §4.4, §4.2, RFC 4954 §3 (6).
+inline constexpr std::size_t kMaxEnvelopeId = 100;
+inline constexpr std::size_t kMaxOriginalRecipient = 500;
+inline constexpr std::size_t kMaxAuthParameter = 500;
+
 // §4.5.3.1.5: a reply line we write, code and CRLF included.
 inline constexpr std::size_t kMaxReplyLine = 512;
 // What we keep of one line of a peer's reply; the rest of the line is read and dropped.

@@ -83,7 +83,8 @@ struct ReceiveChunk {
     bool last = false;
 };
 
-// Read and drop exactly `size` octets, then send the reply.
+// Read and drop exactly `size` octets, then send the reply. Refusing the last chunk ends the
+// transaction: phase() tells.
 struct DiscardChunk {
     std::uint64_t size = 0;
     Reply reply;
@@ -129,8 +130,11 @@ class ReceiveProtocol {
         std::optional<std::uint32_t> max_protocol_errors =
             5;                                 // syntax and sequence errors; none: unlimited
         bool requires_tls = false;             // MAIL and AUTH outside TLS: 530 5.7.0
+        bool without_auth = false;             // not inside TLS either: AUTH is 502, never 538
         bool requires_ehlo_domain = false;     // EHLO and HELO need a name with a dot or a literal
         std::uint64_t max_chunk = UINT64_MAX;  // a larger BDAT: 552, session over, nothing read
+        std::string
+            banner{};  // behind 220, for xclient_applied(); empty: `fqdn ESMTP mailflow ready`
     };
 
     explicit ReceiveProtocol(Settings settings)
@@ -139,7 +143,9 @@ class ReceiveProtocol {
     // A whole command line without its line end; never in phase `data`. In phase `auth`: the
     // client's answer.
     [[nodiscard]] Action on_command(std::string_view line);
-    // A line over kMaxCommandLine, already discarded up to its end.
+    // Octets a line may have without its line end: RFC 4954 §4 wants more where AUTH is offered.
+    [[nodiscard]] std::size_t max_line() const noexcept;
+    // A line over max_line(), already discarded up to its end.
     [[nodiscard]] Action on_line_too_long();
 
     // The command just given must be the last of a pipelined group (RFC 2920 §3.1): input already
@@ -157,7 +163,8 @@ class ReceiveProtocol {
     [[nodiscard]] Reply helo_accepted();
     // State unchanged (RFC 5321 §4.1.4).
     void helo_refused() noexcept;
-    [[nodiscard]] Reply sender_accepted();
+    // `now` is what HOLDFOR counts from (RFC 4865).
+    [[nodiscard]] Reply sender_accepted(UtcTime now = UtcTime{});
     void sender_refused() noexcept;
     [[nodiscard]] Reply recipient_accepted();
     void recipient_refused() noexcept;
@@ -172,10 +179,19 @@ class ReceiveProtocol {
     void tls_started() noexcept;
     // `454 4.7.0 TLS not available`
     [[nodiscard]] Reply start_tls_failed() noexcept;
-    // `220` with the banner's text, as after connect.
-    [[nodiscard]] Reply xclient_applied(std::string client, std::optional<std::string> helo);
+    // `220` with the banner's text, as after connect. With a HELO name the session is greeted by
+    // it. `account`: who the front end says has logged in.
+    [[nodiscard]] Reply xclient_applied(
+        std::string client, std::optional<std::string> helo, std::string account = {});
     // `250 2.6.0 n octets received`
     [[nodiscard]] Reply chunk_received(std::uint64_t size);
+
+    // The driver refused a chunk that was not the last: those that follow are discarded.
+    void chunk_refused() noexcept { chunk_failed_ = true; }
+
+    // Any reply as this session may send it: without its enhanced code when those are not offered
+    // (RFC 2034 §3). Replies of this class come so; for the driver's own.
+    [[nodiscard]] Reply fitted(Reply reply) const;
 
     // From now on: before the next EHLO, after TLS and AUTH.
     void set_extensions(ExtensionSet extensions) { settings_.extensions = std::move(extensions); }
@@ -210,21 +226,48 @@ class ReceiveProtocol {
     [[nodiscard]] const char* with_keyword() const noexcept;
 
   private:
-    [[nodiscard]] Action dispatch(Command command);
-    [[nodiscard]] Action on_mail(Mail mail);
-    [[nodiscard]] Action on_rcpt(Rcpt rcpt);
-    [[nodiscard]] Action on_data();
-    [[nodiscard]] Action on_idle_command(Reply reply);
+    [[nodiscard]] Action take_line(std::string_view line);
+    [[nodiscard]] Action on_syntax_error(std::string_view verb, Reply reply);
+    [[nodiscard]] Action on_auth_line(std::string_view line);
+    [[nodiscard]] std::optional<Action> refuse_without_tls(const Command& command);
+    [[nodiscard]] Action must_start_tls();
+
+    [[nodiscard]] Action on(Helo& helo);
+    [[nodiscard]] Action on(Ehlo& ehlo);
+    [[nodiscard]] Action on(Mail& mail);
+    [[nodiscard]] Action on(Rcpt& rcpt);
+    [[nodiscard]] Action on(Data& data);
+    [[nodiscard]] Action on(Bdat& chunk);
+    [[nodiscard]] Action on(Rset& rset);
+    [[nodiscard]] Action on(Noop& noop);
+    [[nodiscard]] Action on(Vrfy& vrfy);
+    [[nodiscard]] Action on(Expn& expn);
+    [[nodiscard]] Action on(Help& help);
+    [[nodiscard]] Action on(Quit& quit);
+    [[nodiscard]] Action on(StartTls& start);
+    [[nodiscard]] Action on(Auth& auth);
+    [[nodiscard]] Action on(Xclient& client);
+    [[nodiscard]] Action on(Unsupported& command);
+    [[nodiscard]] Action on(Unknown& command);
+    [[nodiscard]] Action on(ForeignProtocol& command);
+
+    [[nodiscard]] Action hello(std::string name, bool extended);
+    [[nodiscard]] std::optional<Reply> find_unfit(const Mail& mail) const;
+    [[nodiscard]] std::optional<Action> refuse_message();
+    [[nodiscard]] Action discard(const Bdat& chunk, Action refusal);
+    [[nodiscard]] Action not_offered();
+    [[nodiscard]] Action idle(Action action);
     [[nodiscard]] Action protocol_error(Reply reply);
+    [[nodiscard]] Action fitted(Action action) const;
     void drop_transaction() noexcept;
+    void forget_client() noexcept;
+
+    [[nodiscard]] bool in_transaction() const noexcept {
+        return phase_ != Phase::connected && phase_ != Phase::greeted;
+    }
 
     // What a Check asked about, kept until its verdict.
-    struct Pending {
-        std::string helo;
-        bool extended = false;
-        Mail mail;
-        std::optional<ForwardPath> recipient;
-    };
+    using Pending = std::variant<std::monostate, CheckHelo, Mail, ForwardPath, Xclient>;
 
     Settings settings_;
     Phase phase_ = Phase::connected;
@@ -237,9 +280,11 @@ class ReceiveProtocol {
     bool sender_refused_ =
         false;  // since then no MAIL: its RCPTs and DATA in the same group are no errors
     bool recipient_refused_ = false;  // in this transaction
+    bool chunk_failed_ = false;       // in this transaction
     std::uint32_t errors_ = 0;
     std::uint32_t idle_commands_ = 0;
-    Pending pending_;
+    std::uint32_t mails_ = 0;
+    Pending pending_{};
 };
 
 }  // namespace mailflow::smtp
