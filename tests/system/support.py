@@ -100,7 +100,8 @@ class Mailflow:
         servers = f'servers = ["{dns}"]' if dns else 'servers = ["127.0.0.1:9"]'
         self.config.write_text("\n".join([
             f'state_dir = "{state}"', "[node]", f'fqdn = "{node}"', f'domain = "{domain}"',
-            "[listen]", f'address = "{address}"', "smtp = 0", "[admin]", 'socket = "admin.sock"',
+            "[listen]", f'address = "{address}"', "smtp = 0", "submission = 0", "submissions = 0",
+            "[admin]", 'socket = "admin.sock"',
             "[dns]", servers, "[deliver]", f"allow_destinations = [{allow}]", *lines, ""]))
         self.daemon = None
 
@@ -128,9 +129,9 @@ class Mailflow:
         self.daemon.process.wait()
         self.daemon.output.close()
 
-    def ctl(self, *words, check=True, yes=True):
+    def ctl(self, *words, check=True, yes=True, said=""):
         command = [str(BIN / "smtpctl"), "--socket", str(self.socket), *(["--yes"] if yes else []), *map(str, words)]
-        result = subprocess.run(command, text=True, capture_output=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
+        result = subprocess.run(command, text=True, capture_output=True, timeout=PATIENCE, input=said)
         if check and result.returncode != 0:
             raise AssertionError(f"{' '.join(command)}: exit {result.returncode}\n{result.stdout}{result.stderr}")
         return result
