@@ -23,6 +23,7 @@ struct OrganizationDatabase::Members {
         rows.emplace(*reader);
         objects.emplace(writer, parts.keeper);
         recipients.emplace(writer, parts.keeper, directory);
+        certificates.emplace(writer, parts.keeper);
     }
 
     Parts parts;
@@ -35,6 +36,7 @@ struct OrganizationDatabase::Members {
     std::optional<RecipientRows> rows;
     std::optional<SqliteObjectStore> objects;
     std::optional<SqliteRecipientStore> recipients;
+    std::optional<SqliteCertificateStore> certificates;
 };
 
 OrganizationDatabase::OrganizationDatabase(std::unique_ptr<Members> members) noexcept
@@ -66,6 +68,10 @@ ObjectStore& OrganizationDatabase::objects() noexcept {
 
 RecipientStore& OrganizationDatabase::recipients() noexcept {
     return *members_->recipients;
+}
+
+CertificateStore& OrganizationDatabase::certificates() noexcept {
+    return *members_->certificates;
 }
 
 std::unique_ptr<SqliteDirectory> OrganizationDatabase::make_directory(

@@ -3,6 +3,7 @@
 // opens it over a simulated disk with everything folded onto one thread.
 #pragma once
 
+#include "storage/certificate_sqlite.hpp"
 #include "storage/directory_sqlite.hpp"
 #include "storage/object_store.hpp"
 #include "storage/recipient_store.hpp"
@@ -40,6 +41,7 @@ class OrganizationDatabase {
 
     [[nodiscard]] ObjectStore& objects() noexcept;
     [[nodiscard]] RecipientStore& recipients() noexcept;
+    [[nodiscard]] CertificateStore& certificates() noexcept;
     // One for each lane; the database outlives it.
     [[nodiscard]] std::unique_ptr<SqliteDirectory> make_directory(
         Executor lane, std::size_t capacity = kDirectoryCacheCapacity);

@@ -68,6 +68,17 @@ CREATE INDEX send_as_sender ON send_as(sender);
 CREATE TABLE login_secret(octets BLOB NOT NULL);
 INSERT INTO login_secret(octets) VALUES(randomblob(32));
 PRAGMA user_version = 2;
+)"},
+    // Certificates with their sealed private keys.
+    SchemaStep{R"(
+CREATE TABLE certificate(
+    thumbprint TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    chain TEXT NOT NULL,
+    private_key BLOB,
+    services INTEGER NOT NULL,
+    created INTEGER NOT NULL) WITHOUT ROWID;
+PRAGMA user_version = 3;
 )"}};
 
 }  // namespace mailflow
