@@ -143,17 +143,16 @@ std::vector<ProtocolLogFiles::Name> ProtocolLogFiles::names() {
 
 Result<> ProtocolLogFiles::append(std::string_view lines, UtcTime now) {
     while (!lines.empty()) {
-        if (const auto opened = open_for(now); !opened) {
+        const auto first = std::min(lines.find('\n') + 1, lines.size());
+        if (const auto opened = open_for(now, first); !opened) {
             file_.reset();
             return opened;
         }
-        // As many whole lines as the file has room for, at least one.
-        const auto room = kMaxFileSize - size_;
+        // As many whole lines as the file has room for.
         auto part = lines;
+        const auto room = static_cast<std::size_t>(kMaxFileSize - size_);
         if (part.size() > room) {
-            const auto last = part.rfind('\n', static_cast<std::size_t>(room));
-            const auto end = last == std::string_view::npos ? part.find('\n') : last;
-            part = part.substr(0, std::min(end, part.size() - 1) + 1);
+            part = part.substr(0, std::max(part.rfind('\n', room - 1) + 1, first));
         }
         if (const auto written = file_->append(part); !written) {
             file_.reset();  // opened anew, it is looked at for a torn line
@@ -165,9 +164,10 @@ Result<> ProtocolLogFiles::append(std::string_view lines, UtcTime now) {
     return {};
 }
 
-Result<> ProtocolLogFiles::open_for(UtcTime now) {
+// The day's newest file, or the next when the line finds no room in it.
+Result<> ProtocolLogFiles::open_for(UtcTime now, std::size_t line) {
     const auto today = date_of(now);
-    if (file_ != nullptr && name_.date == today && size_ < kMaxFileSize) {
+    if (file_ != nullptr && name_.date == today && size_ + line <= kMaxFileSize) {
         return {};
     }
     if (const auto made = files_.make_directory(folder_); !made) {
@@ -180,7 +180,7 @@ Result<> ProtocolLogFiles::open_for(UtcTime now) {
         }
     }
     if (files_.exists(path(next))) {
-        if (const auto opened = go_on_with(next); !opened || size_ < kMaxFileSize) {
+        if (const auto opened = go_on_with(next); !opened || size_ + line <= kMaxFileSize) {
             return opened;
         }
         ++next.number;

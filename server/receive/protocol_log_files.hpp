@@ -62,7 +62,7 @@ class ProtocolLogFiles {
     [[nodiscard]] std::string path(const Name& name) const;
     // Sorted. Empty when there is no folder.
     [[nodiscard]] std::vector<Name> names();
-    Result<> open_for(UtcTime now);
+    Result<> open_for(UtcTime now, std::size_t line);
     Result<> go_on_with(const Name& name);
     Result<> begin(const Name& name, UtcTime now);
 
