@@ -37,7 +37,8 @@ struct ContentFacts {
 };
 
 // Replaces `length` octets of the stored body, from `offset` on, by `text`: whole header fields, or
-// a piece of one (the domain a bare address lacks). Lines of `text` end with CRLF.
+// a piece of one (the domain a bare address lacks), or the empty line in front of a message that
+// begins with a blank. Lines of `text` end with CRLF.
 struct HeaderEdit {
     std::uint64_t offset = 0;
     std::uint64_t length = 0;  // 0: `text` is put in before the octet at `offset`

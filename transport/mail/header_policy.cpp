@@ -90,6 +90,11 @@ HeaderWishes wishes_for(const HeaderContext& context) noexcept {
 
 HeaderDecision decide_header(const ScannedHeader& header, const HeaderContext& context) {
     HeaderDecision decision;
+    if (header.starts_with_blank) {
+        // Attack case 21: what was read as body must not continue our Received field, and become a
+        // header behind it that no firewall has seen.
+        decision.edits.push_back({0, 0, "\r\n"});
+    }
     const auto kinds = removed_kinds(context);
     for (const auto& field : header.fields) {
         if (is_removed(field, kinds, context)) {

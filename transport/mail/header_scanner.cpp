@@ -170,7 +170,7 @@ void HeaderScanner::end_line() {
     if (continues ? field_.empty() : !name) {
         // What follows was meant as body: Postfix and others read it so, and a header must not mean
         // two things.
-        starts_with_blank_ = continues;
+        header_.starts_with_blank = continues;
         lacks_empty_line_ = true;
         end_header(offset_);
         return;

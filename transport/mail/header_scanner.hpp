@@ -7,8 +7,8 @@
 // Attack case 20: the body's MIME structure is not read on receive, only whether an octet is over
 // 127, so that depth, boundaries and part counts of a message cost nothing here.
 // Attack case 21: the header ends at the empty line, or before the first line that is no field
-// (a message that begins with a blank has no header); Postfix and others read it so, and nothing is
-// repaired. Both are told to the caller.
+// (a message that begins with a blank has no header); Postfix and others read it so. Both are told
+// to the caller; the header policy keeps the fields we add apart from a leading blank.
 #pragma once
 
 #include "transport/mail/content.hpp"
@@ -84,6 +84,9 @@ struct ScannedField {
 // its size.
 struct ScannedHeader {
     std::vector<ScannedField> fields;
+    // There is none: the first line is a continuation line, which would continue whatever is put
+    // in front of it.
+    bool starts_with_blank = false;
 
     [[nodiscard]] bool has(FieldKind kind) const noexcept;
 };
@@ -109,7 +112,7 @@ class HeaderScanner {
     [[nodiscard]] bool too_many_fields() const noexcept { return too_many_fields_; }
 
     // The first line was a continuation line: there is no header.
-    [[nodiscard]] bool starts_with_blank() const noexcept { return starts_with_blank_; }
+    [[nodiscard]] bool starts_with_blank() const noexcept { return header_.starts_with_blank; }
 
     // The body began without an empty line before it, at the first line that is no field.
     [[nodiscard]] bool lacks_empty_line() const noexcept { return lacks_empty_line_; }
@@ -148,7 +151,6 @@ class HeaderScanner {
     bool in_body_ = false;
     bool header_too_large_ = false;
     bool too_many_fields_ = false;
-    bool starts_with_blank_ = false;
     bool lacks_empty_line_ = false;
 };
 

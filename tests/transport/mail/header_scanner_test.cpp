@@ -52,6 +52,97 @@ TEST_CASE("A header is known while it streams, in pieces of any size", "[mail][s
     CHECK_FALSE(scanner.header_too_large());
 }
 
+TEST_CASE(
+    "Fields are noted with their places, and with their text where asked", "[mail][scanner]") {
+    const auto piece = GENERATE(1U, 2U, 7U, 100'000U);
+    const std::string to = "tO :\r\n a@b,\r\n\tc@d\r\n";
+    const std::string text = "Bcc: x\r\n" + to + "Subject: y\r\nresent-BCC: z\r\n\r\nBcc: w\r\n";
+    HeaderWishes wishes;
+    wishes.places = bit(FieldKind::bcc) | bit(FieldKind::to) | bit(FieldKind::resent_bcc);
+    wishes.texts = bit(FieldKind::to);
+    HeaderScanner scanner({}, wishes);
+
+    const auto facts = scan(scanner, text, piece);
+    const auto header = scanner.take_header();
+
+    CHECK(facts.subject == "y");
+    REQUIRE(header.fields.size() == 3);
+    CHECK(header.fields[0].kind == FieldKind::bcc);
+    CHECK(header.fields[0].offset == 0);
+    CHECK(header.fields[0].length == 8);
+    CHECK(header.fields[0].text.empty());
+    CHECK(header.fields[1].offset == 8);
+    CHECK(header.fields[1].length == to.size());
+    CHECK(header.fields[1].text == to);
+    CHECK(header.fields[2].kind == FieldKind::resent_bcc);
+    CHECK(text.substr(header.fields[2].offset, header.fields[2].length) == "resent-BCC: z\r\n");
+    CHECK(header.has(FieldKind::to));
+    CHECK_FALSE(header.has(FieldKind::subject));
+}
+
+TEST_CASE("A wished-for field is kept whole, however long its lines", "[mail][scanner]") {
+    const auto piece = GENERATE(1U, 999U, 1'200U, 1'201U, 100'000U);
+    const std::string to =
+        "To: " + std::string(3'000, 'a') + "\r\n " + std::string(3'000, 'b') + "\r\n c\r\n";
+    HeaderWishes wishes;
+    wishes.places = wishes.texts = bit(FieldKind::to);
+    HeaderScanner scanner({}, wishes);
+
+    scan(scanner, "Cc: " + std::string(5'000, 'x') + "\r\n" + to + "\r\n", piece);
+
+    CHECK(scanner.take_header().fields.at(0).text == to);
+}
+
+TEST_CASE("Attack case 19: nothing more is kept once a header is too large", "[mail][scanner]") {
+    HeaderWishes wishes;
+    wishes.places = wishes.texts = bit(FieldKind::to);
+    const HeaderLimits limits{.max_header_size = 10'000, .max_field_size = 5'000, .max_fields = 20};
+    HeaderScanner scanner(limits, wishes);
+
+    for (int i = 0; i < 1'000; ++i) {
+        scanner.feed("To: " + std::string(2'000, 'x') + "\r\n");
+    }
+    (void)scanner.finish();
+
+    CHECK(scanner.header_too_large());
+    CHECK(scanner.take_header().fields.size() <= 5);
+}
+
+TEST_CASE("Attack case 31: Received fields of this node are counted", "[mail][scanner]") {
+    struct Case {
+        const char* text;
+        bool ours;
+    };
+
+    const auto given = GENERATE(
+        Case{"from a (b [192.0.2.1]) by mx.contoso.com with SMTP; now", true},
+        Case{"from a\r\n\tby MX.contoso.com\r\n\twith SMTP; now", true},
+        Case{"by mail.contoso.com; now", true},
+        Case{"from by (x) by mx.contoso.com; now", true},
+        Case{"from a (by b.example) BY (c) mx.contoso.com; now", true},
+        Case{"from a by mx.contoso.com.; now", true},
+        Case{"from mx.contoso.com by b.example; now", false},
+        Case{"from a (by mx.contoso.com) by b.example; now", false},
+        Case{"from a by b.example for mx.contoso.com; now", false},
+        Case{"from a by xmx.contoso.com; now", false},
+        Case{"from a (by mx.contoso.com", false},
+        Case{"from a by", false},
+        Case{"from", false},
+        Case{";;; ", false},
+        Case{"", false});
+    HeaderWishes wishes;
+    wishes.names = {"mx.contoso.com", "mail.contoso.com"};
+    HeaderScanner scanner({}, wishes);
+
+    const auto facts = scan(scanner, std::string("Received:") + given.text + "\r\n\r\n", 1);
+
+    CAPTURE(given.text);
+    CHECK(facts.received_count == 1);
+    CHECK(facts.local_received_count == (given.ours ? 1 : 0));
+    HeaderScanner nameless;
+    CHECK(scan(nameless, "Received: by ; now\r\n\r\n", 1).local_received_count == 0);
+}
+
 TEST_CASE("An octet over 127 is found wherever it stands", "[mail][scanner]") {
     const std::string header = "Subject: a\r\n\r\n";
     const std::string line(1000, 'x');
