@@ -19,6 +19,7 @@ struct OrganizationDatabase::Members {
 
     // The second half, when the tables are up to date.
     void start() {
+        login_secret = connection.text("SELECT octets FROM login_secret");
         reader.emplace(file, SqliteRole::reader);
         rows.emplace(*reader);
         objects.emplace(writer, parts.keeper);
@@ -32,6 +33,7 @@ struct OrganizationDatabase::Members {
     SqliteConnection connection;
     OrganizationWriter writer;
     DirectoryVersion directory{0};
+    std::string login_secret;
     std::optional<SqliteConnection> reader;
     std::optional<RecipientRows> rows;
     std::optional<SqliteObjectStore> objects;
@@ -78,6 +80,10 @@ std::unique_ptr<SqliteDirectory> OrganizationDatabase::make_directory(
     Executor lane, std::size_t capacity) {
     return std::make_unique<SqliteDirectory>(SqliteDirectory::Parts{
         std::move(lane), members_->parts.reader, *members_->rows, members_->directory, capacity});
+}
+
+const std::string& OrganizationDatabase::login_secret() const noexcept {
+    return members_->login_secret;
 }
 
 std::string OrganizationDatabase::failure() const {

@@ -45,6 +45,9 @@ class OrganizationDatabase {
     // One for each lane; the database outlives it.
     [[nodiscard]] std::unique_ptr<SqliteDirectory> make_directory(
         Executor lane, std::size_t capacity = kDirectoryCacheCapacity);
+    // What the salts told to logins nobody has are made from (login_secret of the schema). Any
+    // thread.
+    [[nodiscard]] const std::string& login_secret() const noexcept;
     // Why it takes no change any more; empty: it does. Any thread.
     [[nodiscard]] std::string failure() const;
 

@@ -47,7 +47,6 @@ struct AuthTry {
     std::string account;  // one text for one account; no case
 };
 
-// `refused` and its reason; empty: go on.
 enum class AuthTryVerdict : std::uint8_t { allowed, source_refused, account_refused };
 enum class AuthTryEnd : std::uint8_t { succeeded, failed, given_up };
 
@@ -72,7 +71,7 @@ class AuthGuard {
     [[nodiscard]] std::size_t known() const noexcept { return known_.entries.size(); }
 
   private:
-    // In order of `since`: an entry is made anew when its time is over or renewed.
+    // What is remembered of each key since its last beginning; the oldest is forgotten first.
     template <class Key>
     struct Table {
         struct Entry {
@@ -81,25 +80,25 @@ class AuthGuard {
             typename std::list<Key>::iterator place;
         };
 
+        // Null when there is none, or when it is as old as `age`.
+        [[nodiscard]] const Entry* find(const Key& key, MonotonicTime now, Duration age) const;
+        // A new one, or the one of before with its time begun anew.
+        Entry& begin(const Key& key, MonotonicTime now, std::size_t capacity);
+        void erase(const Key& key);
+
         std::map<Key, Entry> entries;
-        std::list<Key> order;  // the oldest first
+        std::list<Key> order;
     };
 
-    template <class Key>
-    [[nodiscard]] static std::uint32_t failures_of(
-        const Table<Key>& table, const Key& key, MonotonicTime now);
+    using Pair = std::pair<std::string, IpAddress>;
+
     template <class Key>
     void count(Table<Key>& table, const Key& key, MonotonicTime now);
-    template <class Key>
-    static void uncount(Table<Key>& table, const Key& key);
-    void remember(const std::pair<std::string, IpAddress>& pair, MonotonicTime now);
-    [[nodiscard]] bool is_known(
-        const std::pair<std::string, IpAddress>& pair, MonotonicTime now) const;
 
     std::size_t capacity_;
     Table<IpAddress> sources_;
     Table<std::string> accounts_;
-    Table<std::pair<std::string, IpAddress>> known_;
+    Table<Pair> known_;  // accounts with the sources they logged in from
 };
 
 // How one lane reaches the guard. One per lane; all outlive it.

@@ -214,6 +214,18 @@ TEST_CASE(
     CHECK(fixture.login("alice") == "nobody");
 }
 
+TEST_CASE("the secret behind unknown logins outlives a restart", "[storage]") {
+    OrganizationFixture fixture;
+    const auto secret = fixture.database->login_secret();
+    OrganizationFixture other;
+
+    fixture.reopen();
+
+    CHECK(secret.size() == 32);
+    CHECK(fixture.database->login_secret() == secret);
+    CHECK(other.database->login_secret() != secret);
+}
+
 TEST_CASE("mailboxes of before the second schema log in by their primary address", "[storage]") {
     TempDirectory directory;
     {
