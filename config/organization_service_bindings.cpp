@@ -63,7 +63,7 @@ Task<std::vector<Problem>> OrganizationService::find_refused_bindings(Organizati
     if (wanted.empty()) {
         co_return problems;
     }
-    const auto refused = co_await parts_.probe_bindings(std::move(wanted), next);
+    const auto refused = co_await parts_.probe_bindings(std::move(wanted));
     for (const auto& binding : refused) {
         const auto* connector = first_that_wants(*next, binding.binding);
         problems.push_back(

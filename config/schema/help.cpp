@@ -86,6 +86,9 @@ std::string flags_help(const ObjectType& type, std::string_view verb) {
         if (editing && field.create_only) {
             continue;
         }
+        if (!field.heading.empty()) {
+            text += (text.empty() ? "" : "\n") + std::string(field.heading) + ":\n";
+        }
         const auto value = " " + placeholder(field);
         auto help = field_help(field);
         if (field.list) {
@@ -103,15 +106,32 @@ std::string flags_help(const ObjectType& type, std::string_view verb) {
     return text;
 }
 
+namespace {
+
+constexpr std::string_view kTableHead =
+    "| field | flag | values | default | what it is |\n|---|---|---|---|---|\n";
+
+std::string table_row(const Field& field) {
+    auto values = describe_values(field);
+    if (field.list) values = "list: " + values;
+    if (field.create_only) values += " (at creation only)";
+    return "| `" + std::string(field.name) + "` | `--" + field.flag + "` | " + values + " | " +
+           (field.required ? std::string("required") : default_text(field)) + " | " +
+           std::string(field.doc) + " |\n";
+}
+
+}  // namespace
+
 std::string reference_table(const ObjectType& type) {
-    std::string text = "| field | flag | values | default | |\n|---|---|---|---|---|\n";
+    std::string text;
     for (const auto& field : type.fields) {
-        auto values = describe_values(field);
-        if (field.list) values = "list: " + values;
-        if (field.create_only) values += " (at creation only)";
-        text += "| `" + std::string(field.name) + "` | `--" + field.flag + "` | " + values + " | " +
-                (field.required ? std::string("required") : default_text(field)) + " | " +
-                std::string(field.doc) + " |\n";
+        if (!field.heading.empty()) {
+            text += (text.empty() ? "### " : "\n### ") + std::string(field.heading) + "\n\n";
+        }
+        if (text.empty() || !field.heading.empty()) {
+            text += kTableHead;
+        }
+        text += table_row(field);
     }
     return text;
 }

@@ -19,7 +19,7 @@ namespace mailflow::schema {
 // line each.
 [[nodiscard]] std::string flags_help(const ObjectType& type, std::string_view verb);
 
-// Markdown: one table of the type's fields.
+// Markdown: the type's fields as a table, one for each heading.
 [[nodiscard]] std::string reference_table(const ObjectType& type);
 
 }  // namespace mailflow::schema

@@ -44,8 +44,9 @@ struct Field {
     bool may_be_unlimited = false;
     std::vector<std::string_view> choices = {};
     bool required = false;
-    bool create_only = false;   // cannot be set later
-    std::string_view doc = {};  // one line
+    bool create_only = false;       // cannot be set later
+    std::string_view doc = {};      // one line
+    std::string_view heading = {};  // help and reference page begin a part here
 };
 
 struct ObjectType {

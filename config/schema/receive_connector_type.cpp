@@ -315,17 +315,25 @@ std::vector<Field> time_fields() {
 }  // namespace
 
 ObjectType receive_connector_type() {
+    struct Part {
+        std::string_view heading;
+        std::vector<Field> (*fields)();
+    };
+
     std::vector<Field> fields;
-    for (auto* part :
-         {connection_fields,
-          security_fields,
-          submission_fields,
-          message_limit_fields,
-          rate_limit_fields,
-          time_fields,
-          manner_fields,
-          extension_fields}) {
-        fields = joined(std::move(fields), part());
+    for (const auto& part : {
+             Part{"Who and where", connection_fields},
+             Part{"TLS, logins and proxies", security_fields},
+             Part{"Submission", submission_fields},
+             Part{"Limits of a message and a session", message_limit_fields},
+             Part{"Limits of a client", rate_limit_fields},
+             Part{"Time and log", time_fields},
+             Part{"Manners", manner_fields},
+             Part{"EHLO keywords", extension_fields},
+         }) {
+        auto own = part.fields();
+        own.front().heading = part.heading;
+        fields = joined(std::move(fields), std::move(own));
     }
     return {
         .name = "receive-connector",

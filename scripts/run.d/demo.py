@@ -119,6 +119,8 @@ domain = "{DOMAIN}"
 [listen]
 address = "127.0.0.1"
 smtp = 0
+submission = 0
+submissions = 0
 [admin]
 socket = "admin.sock"
 [dns]
@@ -213,7 +215,8 @@ def main():
     server = start_server(folder, lab) if lab else None
     if server:
         port = free_port()
-        smtp = server.json("status")["listeners"][0]["endpoint"]
+        open_at = {listener["connector"]: listener["endpoint"] for listener in server.json("status")["listeners"]}
+        smtp = open_at[f"Default Frontend mail.{DOMAIN}"]
         server.ctl("receive-connector", "create", "Local applications", "--binding", f"127.0.0.1:{port}", "--remote-range",
                    "127.0.0.0/8", "--permission-group", "anonymous", "--permission", "any-recipient")
         inbound(server, int(smtp.rsplit(":", 1)[1]))
@@ -224,6 +227,7 @@ def main():
 mailflowd is up.
   mail for {DOMAIN} comes in at    {smtp}
   mail to anywhere is taken at     127.0.0.1:{port}   (from this machine)
+  mail programs log in at          {open_at[f"Client Frontend mail.{DOMAIN}"]} (STARTTLS), {open_at[f"Client Frontend TLS mail.{DOMAIN}"]} (TLS)
   try:  swaks --server {smtp} --to postmaster@{DOMAIN}
   look: export MAILFLOW_SOCKET={server.socket.relative_to(ROOT)}
         build/release/bin/smtpctl status;  build/release/bin/smtpctl track;  build/release/bin/smtpctl message list

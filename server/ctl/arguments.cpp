@@ -7,10 +7,10 @@ namespace mailflow::ctl {
 
 namespace {
 
-constexpr std::array<std::string_view, 6> kSwitches = {
-    "json", "yes", "what-if", "help", "version", "without-ndr"};
-constexpr std::array<std::string_view, 7> kGlobals = {
-    "socket", "output", "json", "what-if", "yes", "help", "version"};
+constexpr std::array<std::string_view, 7> kSwitches = {
+    "json", "yes", "what-if", "help", "version", "without-ndr", "markdown"};
+constexpr std::array<std::string_view, 8> kGlobals = {
+    "socket", "output", "json", "what-if", "yes", "help", "version", "markdown"};
 
 template <std::size_t N>
 bool contains(const std::array<std::string_view, N>& names, std::string_view name) {

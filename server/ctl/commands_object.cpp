@@ -18,7 +18,7 @@ namespace {
 const std::map<std::string_view, std::vector<std::string_view>>& list_columns() {
     static const std::map<std::string_view, std::vector<std::string_view>> columns = {
         {"receive-connector",
-         {"enabled", "bindings", "remote_ranges", "permission_groups", "permissions"}},
+         {"enabled", "bindings", "remote_ranges", "permission_groups", "permissions", "tls"}},
         {"send-connector", {"enabled", "address_spaces", "routing", "smart_hosts", "port"}},
         {"accepted-domain", {"domain", "type", "default"}},
         {"mailbox", {"alias", "addresses", "display_name"}},

@@ -23,7 +23,8 @@ constexpr std::string_view kGlobals =
     "  --output FORMAT       table, json or csv;  --json is short for --output json\n"
     "  --what-if             check and show the change without making it\n"
     "  --yes                 do not ask\n"
-    "  --help, --version\n";
+    "  --help, --version\n"
+    "  --markdown            with OBJECT --help: the reference table of the object's fields\n";
 
 const std::vector<Command>& commands() {
     static const std::vector<Command> all = {
@@ -115,7 +116,11 @@ std::string help_text(const Arguments& arguments) {
     if (noun.empty() || noun == "help") {
         return overview();
     }
-    if (const auto* type = schema::find_type(noun)) {
+    const auto* type = schema::find_type(noun);
+    if (type != nullptr && arguments.has("markdown")) {
+        return schema::reference_table(*type);
+    }
+    if (type != nullptr) {
         return object_help(*type, arguments.word(1));
     }
     for (const auto& command : commands()) {

@@ -25,6 +25,18 @@ std::string cell(const json::object& row, const std::string& key) {
     return value == nullptr || value->is_null() ? std::string() : schema::value_text(*value);
 }
 
+// Of a long list the first two, and how many more there are.
+std::string table_cell(const json::object& row, const std::string& key) {
+    constexpr std::size_t kShown = 2;
+    const auto* value = row.if_contains(key);
+    const auto* list = value == nullptr ? nullptr : value->if_array();
+    if (list == nullptr || list->size() <= kShown + 1) {
+        return cell(row, key);
+    }
+    const json::array first(list->begin(), list->begin() + kShown);
+    return schema::value_text(first) + ", +" + std::to_string(list->size() - kShown);
+}
+
 // Characters, not octets: enough for names in UTF-8.
 std::size_t width(std::string_view text) {
     return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
@@ -80,7 +92,7 @@ std::string print_table(const json::array& rows, const std::vector<Column>& colu
     for (const auto& column : columns) {
         std::size_t widest = width(column.title);
         for (const auto& row : rows) {
-            widest = std::max(widest, width(shortened(cell(row.as_object(), column.key))));
+            widest = std::max(widest, width(shortened(table_cell(row.as_object(), column.key))));
         }
         widths.push_back(widest);
     }
@@ -98,7 +110,7 @@ std::string print_table(const json::array& rows, const std::vector<Column>& colu
     }
     for (const auto& row : rows) {
         for (std::size_t i = 0; i < columns.size(); ++i) {
-            const auto value = cell(row.as_object(), columns[i].key);
+            const auto value = table_cell(row.as_object(), columns[i].key);
             add(i, i + 1 < columns.size() ? shortened(value) : value);
         }
     }

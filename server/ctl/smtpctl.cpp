@@ -85,7 +85,7 @@ int run(const std::vector<std::string>& words) {
         return 0;
     }
     if (given.has("help") || arguments.words().empty() || arguments.word(0) == "help") {
-        std::cout << help_text(arguments);
+        std::cout << help_text(given);
         return given.has("help") || !arguments.words().empty() ? 0 : 2;
     }
     Context context{

@@ -79,12 +79,22 @@ OpenResult<std::unique_ptr<MailFlow>> MailFlow::open(
 }
 
 void MailFlow::build_lanes() {
+    probe_ = std::make_unique<BindingProbe>(BindingProbe::Parts{
+        world_.network,
+        world_.console,
+        queue_lane(),
+        world_.worker,
+        world_.find_port_holder,
+        [this] {
+            return receive_ ? receive_->listeners() : std::vector<ListenerState>();
+        }});
     service_ = std::make_unique<OrganizationService>(OrganizationService::Parts{
         organization_database_->objects(),
         organization_database_->recipients(),
         settings_.node,
-        [this](OrganizationPtr organization) {
-            publish(std::move(organization));
+        [this](OrganizationPtr organization) { publish(std::move(organization)); },
+        [this](std::vector<Endpoint> wanted) {
+            return probe_->probe(std::move(wanted));
         }});
     for (auto* lane : world_.lanes) {
         auto parts = std::make_unique<LaneParts>();

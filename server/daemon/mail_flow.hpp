@@ -7,6 +7,7 @@
 
 #include "config/organization_service.hpp"
 #include "server/admin/status_resource.hpp"
+#include "server/daemon/binding_probe.hpp"
 #include "server/receive/listener.hpp"
 #include "storage/organization_database.hpp"
 #include "storage/queue_database.hpp"
@@ -43,6 +44,7 @@ struct MailFlowWorld {
 
     std::function<Result<LaneResolver>(Lane&)> make_resolver;
     Log log;
+    FindPortHolder find_port_holder = {};  // empty: nobody is looked for
 };
 
 struct MailFlowSettings {
@@ -125,6 +127,7 @@ class MailFlow {
     std::unique_ptr<QueueDatabase> queue_database_;
     std::unique_ptr<OrganizationDatabase> organization_database_;
     std::unique_ptr<SqliteTrackingLog> tracking_;
+    std::unique_ptr<BindingProbe> probe_;
     std::unique_ptr<OrganizationService> service_;
     std::vector<std::unique_ptr<LaneParts>> lanes_;
     std::unique_ptr<QueueManager> manager_;

@@ -1,9 +1,7 @@
 #include "config/organization_service.hpp"
 
+#include "tests/config/service_fixture.hpp"
 #include "tests/support/late_object_store.hpp"
-#include "tests/support/memory_object_store.hpp"
-#include "tests/support/memory_recipient_store.hpp"
-#include "tests/support/run_task.hpp"
 #include "transport/base/error.hpp"
 
 #include <boost/json/array.hpp>
@@ -19,61 +17,7 @@ namespace mailflow {
 namespace json = boost::json;
 using Status = ChangeOutcome::Status;
 
-namespace {
-
-struct Fixture {
-    Fixture() {
-        const auto problems = test.run(service.open(
-            {"contoso.com",
-             {Endpoint::parse("0.0.0.0:25").value(), Endpoint::parse("[::]:25").value()}}));
-        REQUIRE(problems.has_value());
-        REQUIRE(problems->empty());
-    }
-
-    ChangeOutcome create(
-        const std::string& type,
-        const std::string& name,
-        json::object fields,
-        bool what_if = false) {
-        return test.run(service.create({type, name, std::move(fields), author, what_if}));
-    }
-
-    ChangeOutcome set(
-        const std::string& type,
-        const std::string& name,
-        json::object fields,
-        bool what_if = false) {
-        return test.run(service.set({type, name, std::move(fields), author, what_if}));
-    }
-
-    ChangeOutcome remove(const std::string& type, const std::string& name, bool what_if = false) {
-        return test.run(service.remove({type, name, {}, author, what_if}));
-    }
-
-    TestLane test;
-    MemoryObjectStore objects;
-    MemoryRecipientStore recipients;
-    std::vector<OrganizationPtr> published;
-    ChangeAuthor author{"uid=0(root)", "test"};
-    OrganizationService service{
-        {objects,
-         recipients,
-         {"mail.contoso.com", "default"},
-         [this](OrganizationPtr organization) {
-             published.push_back(std::move(organization));
-         }}};
-};
-
-std::string said(const ChangeOutcome& outcome) {
-    std::string all;
-    for (const auto& problem : outcome.problems)
-        all += problem.text() + "\n";
-    for (const auto& warning : outcome.warnings)
-        all += "warning: " + warning + "\n";
-    return all;
-}
-
-}  // namespace
+using Fixture = ServiceFixture;
 
 TEST_CASE(
     "the first start creates what takes mail, and nothing that sends it", "[config][service]") {

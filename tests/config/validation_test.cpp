@@ -214,6 +214,192 @@ TEST_CASE("an accepted domain is there once, and exactly one is default", "[conf
     CHECK_THAT(problems_of(two), Catch::Contains("more than one accepted domain"));
 }
 
+namespace {
+
+constexpr auto kPlain = static_cast<std::uint8_t>(AuthMechanism::plain);
+constexpr auto kPlus = static_cast<std::uint8_t>(AuthMechanism::scram_sha_256_plus);
+constexpr auto kExternal = static_cast<std::uint8_t>(AuthMechanism::external);
+constexpr auto kAuthenticated = static_cast<std::uint8_t>(PermissionGroup::authenticated);
+constexpr auto kPartners = static_cast<std::uint8_t>(PermissionGroup::partners);
+
+struct Rule {
+    void (*change)(ReceiveConnector&);
+    std::string says;  // empty: nothing
+};
+
+}  // namespace
+
+TEST_CASE("what a connector's fields cannot be beside each other", "[config][validation]") {
+    const std::vector<Rule> table = {
+        {[](auto& c) {
+             c.tls = TlsMode::none;
+             c.auth_mechanisms = kPlain;
+         },
+         "auth_requires_tls: nobody could ever log in, because tls is none"},
+        {[](auto& c) {
+             c.tls = TlsMode::none;
+             c.auth_mechanisms = kPlain;
+             c.auth_requires_tls = false;
+         },
+         ""},
+        {[](auto& c) { c.tls = TlsMode::none; }, ""},
+        {[](auto& c) {
+             c.tls = TlsMode::none;
+             c.auth_mechanisms = kPlus;
+             c.auth_requires_tls = false;
+         },
+         "auth_mechanisms: scram-sha-256-plus works inside TLS only, and tls is none"},
+        {[](auto& c) {
+             c.tls = TlsMode::none;
+             c.auth_mechanisms = kExternal;
+             c.auth_requires_tls = false;
+         },
+         "auth_mechanisms: external works inside TLS only, and tls is none"},
+        {[](auto& c) { c.auth_mechanisms = kExternal; },
+         "auth_mechanisms: external logs in by the client's certificate, and client_certificates "
+         "is none"},
+        {[](auto& c) {
+             c.auth_mechanisms = kExternal;
+             c.client_certificates = ClientCertificates::request;
+         },
+         ""},
+        {[](auto& c) {
+             c.tls = TlsMode::none;
+             c.client_certificates = ClientCertificates::require;
+         },
+         "client_certificates: certificates are shown inside TLS only, and tls is none"},
+        {[](auto& c) { c.extensions.chunking = false; },
+         "binary_mime_enabled: binary messages come by BDAT, and chunking_enabled is false"},
+        {[](auto& c) {
+             c.extensions.chunking = false;
+             c.extensions.binary_mime = false;
+         },
+         ""},
+        {[](auto& c) { c.default_domain = "fabrikam.com"; },
+         "default_domain: fabrikam.com is not an accepted domain; create it first"},
+        {[](auto& c) { c.default_domain = "contoso.com"; }, ""},
+        {[](auto& c) { c.remote_ranges.clear(); },
+         "remote_ranges: is empty, so that no client would be served"},
+        {[](auto& c) {
+             c.remote_ranges = {IpRange::parse("192.0.2.0/24").value()};
+             c.proxy_protocol_from = {IpRange::parse("10.0.0.2").value()};
+         },
+         "proxy_protocol_from: 10.0.0.2 does not lie within remote_ranges"},
+        {[](auto& c) {
+             c.remote_ranges = {IpRange::parse("192.0.2.0/24").value()};
+             c.xclient_from = {IpRange::parse("192.0.2.0-192.0.3.1").value()};
+         },
+         "xclient_from: 192.0.2.0-192.0.3.1 does not lie within remote_ranges"},
+        {[](auto& c) { c.proxy_protocol_from = {IpRange::parse("10.0.0.0/8").value()}; }, ""},
+    };
+    for (const auto& row : table) {
+        INFO(row.says);
+        auto parts = sound_parts();
+        row.change(parts.receive_connectors[0]);
+        if (row.says.empty()) {
+            CHECK(problems_of(parts) == "");
+        } else {
+            CHECK_THAT(
+                problems_of(parts),
+                Catch::StartsWith("receive-connector \"Default\", " + row.says));
+            CHECK(find_problems(parts).size() == 1);
+        }
+    }
+}
+
+TEST_CASE("what a connector's fields are probably not meant to be", "[config][validation]") {
+    const std::vector<Rule> table = {
+        {[](auto& c) { c.permission_groups |= kAuthenticated; },
+         "the permission group authenticated and no auth_mechanisms: nobody can log in"},
+        {[](auto& c) { c.auth_mechanisms = kPlain; },
+         "auth_mechanisms and not the permission group authenticated: who logs in may not send"},
+        {[](auto& c) {
+             c.auth_mechanisms = kPlain;
+             c.permission_groups |= kAuthenticated;
+         },
+         ""},
+        {[](auto& c) {
+             c.auth_mechanisms = kPlain;
+             c.permission_groups |= kAuthenticated;
+             c.auth_requires_tls = false;
+         },
+         "takes passwords outside TLS"},
+        {[](auto& c) {
+             c.bindings = {Endpoint::parse("0.0.0.0:465").value()};
+             c.auth_mechanisms = kPlain;
+             c.permission_groups |= kAuthenticated;
+             c.auth_requires_tls = false;
+             c.tls = TlsMode::implicit;
+         },
+         ""},
+        {[](auto& c) { c.permission_groups |= kPartners; }, "nobody can be a partner"},
+        {[](auto& c) { c.tls = TlsMode::required; }, "demands TLS: hosts without it cannot send"},
+        {[](auto& c) { c.tls = TlsMode::implicit; }, "demands TLS: hosts without it cannot send"},
+        {[](auto& c) { c.sender_policy = SenderPolicy::fix; },
+         "sender_policy does nothing while submission is false"},
+        {[](auto& c) { c.default_domain = "contoso.com"; },
+         "default_domain does nothing while submission is false"},
+        {[](auto& c) {
+             c.submission = true;
+             c.sender_policy = SenderPolicy::fix;
+             c.default_domain = "contoso.com";
+         },
+         ""},
+        {[](auto& c) {
+             c.tls = TlsMode::none;
+             c.certificate = "mail";
+         },
+         "certificate does nothing while tls is none"},
+        {[](auto& c) {
+             c.message_rate_source = MessageRateSource::none;
+             c.recipient_rate_limit_per_hour = 5;
+         },
+         "rate limits do nothing while message_rate_source is none"},
+    };
+    for (const auto& row : table) {
+        INFO(row.says);
+        auto parts = sound_parts();
+        row.change(parts.receive_connectors[0]);
+        if (row.says.empty()) {
+            CHECK(warnings_of(parts) == "");
+        } else {
+            CHECK_THAT(warnings_of(parts), Catch::StartsWith("receive-connector \"Default\""));
+            CHECK_THAT(warnings_of(parts), Catch::Contains(row.says));
+            CHECK(find_warnings(parts).size() == 1);
+        }
+    }
+}
+
+TEST_CASE("hosts somebody listed are not the Internet", "[config][validation]") {
+    struct Row {
+        std::string range;
+        bool world;
+    };
+
+    const std::vector<Row> table = {
+        {"192.0.2.7", false},
+        {"192.0.2.0/24", false},
+        {"198.51.0.0/16", false},
+        {"198.50.0.0/15", true},
+        {"10.0.0.0/8", false},
+        {"127.0.0.0/8", false},
+        {"0.0.0.0/0", true},
+        {"2001:db8::/32", false},
+        {"2001:db0::/28", true},
+        {"fc00::/7", false},
+        {"::/0", true},
+    };
+    for (const auto& row : table) {
+        INFO(row.range);
+        auto parts = sound_parts();
+        parts.receive_connectors[0].remote_ranges = {IpRange::parse(row.range).value()};
+        CHECK(warnings_of(parts).empty() == row.world);
+        parts.receive_connectors[0].permissions =
+            static_cast<PermissionSet>(Permission::any_recipient);
+        CHECK((warnings_of(parts).find("relays mail") != std::string::npos) == row.world);
+    }
+}
+
 TEST_CASE("what shuts out the world or lets it relay is warned of", "[config][validation]") {
     auto closed = sound_parts();
     closed.receive_connectors[0].enabled = false;

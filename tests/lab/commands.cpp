@@ -43,9 +43,10 @@ mailflow-lab verify --acked FILE (--maildir DIR | --out DIR)… [--wait SECONDS]
 mailflow-lab run [--zone FILE] [--mailflowd PATH] [--smtpctl PATH] [--domain D] [--sink ADDR[=ITEMS]]…
                  [--dir DIR] [--keep] -- COMMAND…
     Runs COMMAND beside a fresh mailflowd with DNS and an outside world, and returns its exit status. The command finds
-    the addresses in MAILFLOW_SMTP_HOST, MAILFLOW_SMTP_PORT, MAILFLOW_RELAY_PORT, MAILFLOW_DOMAIN, MAILFLOW_SOCKET,
-    MAILFLOW_SMTPCTL, MAILFLOW_LAB, MAILFLOW_SINK_DIR, MAILFLOW_SINK_PORT, MAILFLOW_MAILDIRS, MAILFLOW_DNS,
-    MAILFLOW_STATE_DIR, MAILFLOW_LOG, and all of them in the file MAILFLOW_LAB_JSON. Exit 125: it could not be set up.
+    the addresses in MAILFLOW_SMTP_HOST, MAILFLOW_SMTP_PORT, MAILFLOW_SUBMISSION_PORT, MAILFLOW_SUBMISSIONS_PORT,
+    MAILFLOW_RELAY_PORT, MAILFLOW_DOMAIN, MAILFLOW_SOCKET, MAILFLOW_SMTPCTL, MAILFLOW_LAB, MAILFLOW_SINK_DIR,
+    MAILFLOW_SINK_PORT, MAILFLOW_MAILDIRS, MAILFLOW_DNS, MAILFLOW_STATE_DIR, MAILFLOW_LOG, and all of them in the file
+    MAILFLOW_LAB_JSON. Exit 125: it could not be set up.
 
 Zone file: `NAME [TTL] [IN] TYPE DATA` with A, AAAA, MX, TXT, CNAME, NS, SOA; `*.name` wildcards; $ORIGIN, $TTL, `;`.
     NAME SERVFAIL|REFUSED|NXDOMAIN|DROP|TRUNCATE [TYPE…]   a name that misbehaves (DROP: no answer at all)

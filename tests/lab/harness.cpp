@@ -215,9 +215,14 @@ class Harness {
                 Endpoint::parse(std::string_view(listener.at("endpoint").as_string())).value();
             const std::string connector(listener.at("connector").as_string());
             if (connector.starts_with("Default Frontend")) smtp_port_ = endpoint.port;
+            if (connector.starts_with("Client Frontend TLS ")) {
+                submissions_port_ = endpoint.port;
+            } else if (connector.starts_with("Client Frontend ")) {
+                submission_port_ = endpoint.port;
+            }
             if (connector == "Local applications") relay_port_ = endpoint.port;
         }
-        if (smtp_port_ == 0 || relay_port_ == 0)
+        if (smtp_port_ == 0 || submission_port_ == 0 || submissions_port_ == 0 || relay_port_ == 0)
             throw std::runtime_error("mailflowd does not listen as told");
     }
 
@@ -228,6 +233,8 @@ class Harness {
         return {
             {"MAILFLOW_SMTP_HOST", "127.0.0.1"},
             {"MAILFLOW_SMTP_PORT", std::to_string(smtp_port_)},
+            {"MAILFLOW_SUBMISSION_PORT", std::to_string(submission_port_)},
+            {"MAILFLOW_SUBMISSIONS_PORT", std::to_string(submissions_port_)},
             {"MAILFLOW_RELAY_PORT", std::to_string(relay_port_)},
             {"MAILFLOW_DOMAIN", settings_.domain},
             {"MAILFLOW_SOCKET", socket()},
@@ -281,6 +288,8 @@ class Harness {
     std::unique_ptr<ChildProcess> daemon_;
     std::uint16_t sink_port_ = 0;
     std::uint16_t smtp_port_ = 0;
+    std::uint16_t submission_port_ = 0;
+    std::uint16_t submissions_port_ = 0;
     std::uint16_t relay_port_ = 0;
 };
 

@@ -88,7 +88,7 @@ class Mailflow:
     """One mailflowd with a state directory of its own."""
 
     def __init__(self, folder, dns=None, domain="contoso.com", node="mail.contoso.com", lines=(), address="127.0.0.1",
-                 state="state", allow='"127.0.0.0/8"', prefix=()):
+                 state="state", allow='"127.0.0.0/8"', prefix=(), submission=0):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.state = self.folder / state
@@ -100,7 +100,7 @@ class Mailflow:
         servers = f'servers = ["{dns}"]' if dns else 'servers = ["127.0.0.1:9"]'
         self.config.write_text("\n".join([
             f'state_dir = "{state}"', "[node]", f'fqdn = "{node}"', f'domain = "{domain}"',
-            "[listen]", f'address = "{address}"', "smtp = 0", "submission = 0", "submissions = 0",
+            "[listen]", f'address = "{address}"', "smtp = 0", f"submission = {submission}", "submissions = 0",
             "[admin]", 'socket = "admin.sock"',
             "[dns]", servers, "[deliver]", f"allow_destinations = [{allow}]", *lines, ""]))
         self.daemon = None

@@ -23,8 +23,10 @@ class Start(SystemTest):
         self.assertRegex(status["version"], r"^\d+\.\d+\.\d+$")
         self.assertEqual(status["durability"], "power-loss")
         self.assertEqual(status["queue"]["messages"], 0)
-        self.assertEqual(status["listeners"][0]["connector"], "Default Frontend mail.contoso.com")
-        self.assertRegex(status["listeners"][0]["endpoint"], r"^127\.0\.0\.1:[1-9]\d*$")
+        self.assertEqual(sorted(listener["connector"] for listener in status["listeners"]), [
+            "Client Frontend TLS mail.contoso.com", "Client Frontend mail.contoso.com", "Default Frontend mail.contoso.com"])
+        for listener in status["listeners"]:
+            self.assertRegex(listener["endpoint"], r"^127\.0\.0\.1:[1-9]\d*$")
         table = mailflow.ctl("status").stdout
         self.assertIn("power-loss", table)
         self.assertIn("healthy", table)

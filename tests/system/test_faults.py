@@ -414,8 +414,12 @@ class Limits(SystemTest):
         submit(self.port, "a@example.com", LOCAL, large)
 
     def test_remote_ranges_choose_the_connector(self):
-        self.mailflow.ctl("receive-connector", "create", "One host", "--binding", self.binding(), "--remote-range", "127.0.0.5",
-                          "--permission-group", "anonymous", "--permission", "any-recipient", "--banner", "220 one host")
+        # Port 0 is a port of its own for each connector; a number is shared.
+        self.port = free_port()
+        self.limit(binding=f"127.0.0.1:{self.port}")
+        self.mailflow.ctl("receive-connector", "create", "One host", "--binding", f"127.0.0.1:{self.port}", "--remote-range",
+                          "127.0.0.5", "--permission-group", "anonymous", "--permission", "any-recipient", "--banner",
+                          "220 one host")
 
         with Client(self.port, source="127.0.0.5") as client:
             self.assertEqual(client.greeting, b"220 one host\r\n")
@@ -427,9 +431,6 @@ class Limits(SystemTest):
         self.limit(remote_range="192.0.2.0/24")
         with Client(self.port, source="127.0.0.6", greeting=b"421 4.3.2 "):
             pass
-
-    def binding(self):
-        return self.mailflow.json("receive-connector", "show", DEFAULT)["bindings"][0]
 
     def test_permission_groups(self):
         self.mailflow.ctl("receive-connector", "set", DEFAULT, "--remove-permission-group", "anonymous")

@@ -75,7 +75,8 @@ class LabRun(SystemTest):
         variables = dict(line.split("=", 1) for line in result.stdout.splitlines() if line.startswith("MAILFLOW_"))
         values = json.loads(result.stdout[result.stdout.index("{"):])
         self.assertEqual(variables["MAILFLOW_DOMAIN"], "shop.test")
-        for name in ("relay_port", "smtp_port", "domain", "sink_dir", "sink_port", "maildirs", "socket", "dns", "log"):
+        for name in ("relay_port", "smtp_port", "submission_port", "submissions_port", "domain", "sink_dir", "sink_port",
+                     "maildirs", "socket", "dns", "log"):
             self.assertEqual(str(values[name]), variables["MAILFLOW_" + name.upper()], name)
 
     def test_a_bounce_and_local_mail_are_seen_by_the_command(self):

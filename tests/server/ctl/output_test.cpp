@@ -32,6 +32,19 @@ TEST_CASE("A table lines its columns up, counting characters and not octets", "[
         "Größe     2525  a, b\n");
 }
 
+TEST_CASE("A table shows the beginning of a long list, and how long it is", "[ctl][output]") {
+    const json::array rows = {
+        json::object{{"name", "A"}, {"ranges", json::array{"a", "b", "c"}}},
+        json::object{{"name", "B"}, {"ranges", json::array{"a", "b", "c", "d"}}}};
+    const std::vector<Column> columns = {{"name", "Name"}, {"ranges", "Ranges"}};
+
+    CHECK(
+        print_rows(rows, columns, Format::table) ==
+        "Name  Ranges\nA     a, b, c\nB     a, b, +2\n");
+    CHECK(
+        print_rows(rows, columns, Format::csv) == "name,ranges\nA,\"a, b, c\"\nB,\"a, b, c, d\"\n");
+}
+
 TEST_CASE("CSV quotes what needs it", "[ctl][output]") {
     const json::array rows = {json::object{{"name", "a \"b\", c"}, {"port", nullptr}}};
 
