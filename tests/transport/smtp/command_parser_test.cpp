@@ -151,40 +151,6 @@ TEST_CASE("RFC 5321 §4.5.3.1.3: a path is at most 256 octets", "[smtp][command]
     CHECK(refused("MAIL FROM:" + route) == "501 5.1.7 Invalid address");
 }
 
-TEST_CASE("RFC 5321 §4.1.1.11: unknown parameters are 555, bad values 501", "[smtp][command]") {
-    struct Row {
-        const char* parameters;
-        const char* reply;
-    };
-
-    const auto row = GENERATE(
-        Row{"FOO=1", "555 5.5.4 Unsupported option"},
-        Row{"RET=HDRS", "555 5.5.4 Unsupported option"},
-        Row{"SIZE=", "501 5.5.4 Invalid arguments"},
-        Row{"SIZE", "501 5.5.4 Invalid arguments"},
-        Row{"SIZE=-1", "501 5.5.4 Invalid arguments"},
-        Row{"SIZE=1x", "501 5.5.4 Invalid arguments"},
-        Row{"SIZE=123456789012345678901", "501 5.5.4 Invalid arguments"},
-        Row{"SIZE=1 SIZE=1", "501 5.5.4 Invalid arguments"},
-        Row{"BODY=BINARYMIME", "501 5.5.4 Invalid arguments"},
-        Row{"BODY", "501 5.5.4 Invalid arguments"},
-        Row{"BODY=7BIT BODY=7BIT", "501 5.5.4 Invalid arguments"},
-        Row{"SMTPUTF8=1", "501 5.5.4 Invalid arguments"},
-        Row{"SMTPUTF8 SMTPUTF8", "501 5.5.4 Invalid arguments"},
-        Row{"=5", "501 5.5.4 Invalid arguments"},
-        Row{"-A=5", "501 5.5.4 Invalid arguments"},
-        Row{"A=b=c", "501 5.5.4 Invalid arguments"});
-
-    CHECK(refused(std::string("MAIL FROM:<a@b.example> ") + row.parameters) == row.reply);
-}
-
-TEST_CASE("RCPT takes no parameter yet", "[smtp][command]") {
-    CHECK(parsed<Rcpt>("RCPT TO:<bob@contoso.com>").path.text() == "bob@contoso.com");
-    CHECK(parsed<Rcpt>("RCPT TO: <Postmaster>").path.is_bare_postmaster());
-    CHECK(refused("RCPT TO:<bob@contoso.com> NOTIFY=NEVER") == "555 5.5.4 Unsupported option");
-    CHECK(refused("RCPT TO:<bob@contoso.com> @") == "501 5.5.4 Invalid arguments");
-}
-
 TEST_CASE("RFC 6531 §3.5: a UTF-8 address needs SMTPUTF8", "[smtp][command]") {
     CHECK(
         refused("MAIL FROM:<j\xc3\xb6rg@contoso.com>") ==
@@ -213,15 +179,124 @@ TEST_CASE("attack case 12: control octets are refused, never cut at", "[smtp][co
 }
 
 TEST_CASE("commands without arguments refuse arguments", "[smtp][command]") {
-    const auto* line = GENERATE("DATA x", "RSET x", "QUIT x", "VRFY");
+    // RFC 3207 §4: STARTTLS has none.
+    const auto* line = GENERATE("DATA x", "RSET x", "QUIT x", "STARTTLS x", "VRFY", "EXPN");
     CHECK(refused(line) == "501 5.5.4 Invalid arguments");
 }
 
 TEST_CASE("RFC 2920 §3.1: which commands end a pipelined group", "[smtp][command]") {
-    for (const auto* line : {"EHLO a", "HELO a", "DATA", "VRFY a", "NOOP", "QUIT"}) {
+    for (const auto* line :
+         {"EHLO a",
+          "HELO a",
+          "DATA",
+          "VRFY a",
+          "EXPN a",
+          "NOOP",
+          "QUIT",
+          "STARTTLS",
+          "AUTH LOGIN"}) {
         CHECK(ends_group(std::get<Command>(parse_command(line))));
     }
-    for (const auto* line : {"MAIL FROM:<>", "RCPT TO:<a@b>", "RSET"}) {
+    for (const auto* line : {"MAIL FROM:<>", "RCPT TO:<a@b>", "RSET", "BDAT 1"}) {
         CHECK_FALSE(ends_group(std::get<Command>(parse_command(line))));
     }
+}
+
+TEST_CASE("RFC 3030 §2: BDAT has a length and at most LAST", "[smtp][command]") {
+    CHECK(parsed<Bdat>("BDAT 86").size == 86);
+    CHECK_FALSE(parsed<Bdat>("BDAT 86").last);
+    CHECK(parsed<Bdat>("bdat 0 last").last);
+    CHECK(parsed<Bdat>("BDAT  007\tLAST ").size == 7);
+    CHECK(parsed<Bdat>("BDAT 18446744073709551616").size == UINT64_MAX);
+
+    const auto* line = GENERATE(
+        "BDAT",
+        "BDAT LAST",
+        "BDAT -1",
+        "BDAT +1",
+        "BDAT 0x10",
+        "BDAT 1.5",
+        "BDAT 5 LASTLY",
+        "BDAT 5 FIRST",
+        "BDAT 5 LAST 6",
+        "BDAT 5,LAST");
+    CHECK(refused(line) == "501 5.5.4 Invalid arguments");
+}
+
+TEST_CASE("RFC 4954 §4: AUTH with and without an initial response", "[smtp][command]") {
+    CHECK(parsed<Auth>("AUTH LOGIN").mechanism == "LOGIN");
+    CHECK_FALSE(parsed<Auth>("AUTH LOGIN").initial);
+    CHECK(parsed<Auth>("auth scram-sha-256 biws").mechanism == "SCRAM-SHA-256");
+    CHECK(parsed<Auth>("AUTH PLAIN AGEAYg==").initial == std::string("\0a\0b", 4));
+    CHECK(parsed<Auth>("AUTH EXTERNAL =").initial == "");
+    CHECK(parsed<Auth>("AUTH PLAIN " + std::string(12272, 'A')).initial->size() == 9204);
+}
+
+TEST_CASE("attack case 24: malformed AUTH is refused", "[smtp][command]") {
+    CHECK(refused("AUTH") == "501 5.5.4 Invalid arguments");
+    CHECK(refused("AUTH PLAIN a b") == "501 5.5.4 Invalid arguments");
+    CHECK(refused("AUTH PL/AIN") == "501 5.5.4 Invalid arguments");
+    CHECK(refused("AUTH " + std::string(21, 'A')) == "501 5.5.4 Invalid arguments");
+
+    const auto* initial = GENERATE(
+        "A", "AB", "ABC", "ABC=D", "AGEAYg", "AGEAYg=", "AGEAYg===", "AGEAYh==", "A!EA", "==");
+    CHECK(refused(std::string("AUTH PLAIN ") + initial) == "501 5.5.2 Cannot decode base64");
+}
+
+TEST_CASE("RFC 6531 §3.7.4.2: VRFY and EXPN with SMTPUTF8", "[smtp][command]") {
+    CHECK(parsed<Vrfy>("VRFY j\xc3\xb6rg smtputf8").argument == "j\xc3\xb6rg");
+    CHECK(parsed<Vrfy>("VRFY j\xc3\xb6rg SMTPUTF8").smtputf8);
+    CHECK(parsed<Expn>("EXPN all staff").argument == "all staff");
+    CHECK_FALSE(parsed<Expn>("EXPN all staff").smtputf8);
+    CHECK(refused("VRFY j\xc3\xb6rg") == "553 5.6.7 Internationalized address requires SMTPUTF8");
+}
+
+TEST_CASE("XCLIENT says on whose behalf a front end connects", "[smtp][command]") {
+    const auto client = parsed<Xclient>(
+        "XCLIENT NAME=spike.example ADDR=192.0.2.7 port=4711 PROTO=ESMTP HELO=a+2Bb LOGIN=bob");
+    CHECK(client.name == "spike.example");
+    CHECK(client.address == IpAddress::parse("192.0.2.7").value());
+    CHECK(client.port == 4711);
+    CHECK(client.extended == true);
+    CHECK(client.helo == "a+b");
+    CHECK(client.login == "bob");
+    CHECK(
+        parsed<Xclient>("XCLIENT ADDR=IPV6:2001:db8::1").address ==
+        IpAddress::parse("2001:db8::1").value());
+    CHECK(parsed<Xclient>("XCLIENT PROTO=smtp").extended == false);
+
+    const auto unknown = parsed<Xclient>(
+        "XCLIENT NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE] PORT=[UNAVAILABLE] HELO=[TEMPUNAVAIL]");
+    CHECK(unknown.name == "");
+    CHECK(unknown.helo == "");
+    CHECK_FALSE(unknown.address);
+    CHECK_FALSE(unknown.port);
+    CHECK_FALSE(unknown.login);
+}
+
+TEST_CASE("malformed XCLIENT is refused", "[smtp][command]") {
+    const std::string attributes = GENERATE(
+        std::string(),
+        "NAME",
+        "ADDR=spike",
+        "ADDR=IPV6:",
+        "ADDR=[192.0.2.7]",
+        "ADDR=192.0.2.7 ADDR=192.0.2.7",
+        "PORT=65536",
+        "PORT=-1",
+        "PORT=",
+        "PROTO=HTTP",
+        "HELO=a+0Ab",
+        "HELO=a+",
+        "NAME=a NAME=a",
+        "LOGIN=" + std::string(256, 'a'),
+        "COLOUR=red");
+
+    CHECK(refused("XCLIENT " + attributes) == "501 5.5.4 Invalid arguments");
+}
+
+TEST_CASE("the verb of any line is its first word", "[smtp][command]") {
+    CHECK(verb_of("  mail FROM:<>") == "mail");
+    CHECK(verb_of("\tQUIT") == "QUIT");
+    CHECK(verb_of("   ").empty());
 }

@@ -23,8 +23,8 @@ struct Decoded {
     friend bool operator==(const Decoded&, const Decoded&) = default;
 };
 
-Decoded decode(std::string_view wire, std::size_t piece) {
-    DataDecoder decoder;
+Decoded decode(std::string_view wire, std::size_t piece, BareNewlines rule = BareNewlines::reject) {
+    DataDecoder decoder(rule);
     Decoded result;
     while (result.taken < wire.size() && !decoder.is_complete()) {
         result.taken += decoder.feed(wire.substr(result.taken, piece), result.text);
@@ -114,9 +114,64 @@ TEST_CASE("lines over 998 octets pass, lines over the hard cap are noted", "[smt
 
     for (const std::size_t piece :
          {std::size_t{64 * 1024}, std::size_t{1}, line.size() + 1, line.size() + 20}) {
-        CHECK_FALSE(decode("a\r\n" + line + "\r\nb\r\n.\r\n", piece).long_line);
-        CHECK(decode("a\r\n" + line + "x\r\nb\r\n.\r\n", piece).long_line);
-        CHECK(decode(line + "x", piece).long_line);
+        for (const auto rule : {BareNewlines::reject, BareNewlines::normalize}) {
+            CHECK_FALSE(decode("a\r\n" + line + "\r\nb\r\n.\r\n", piece, rule).long_line);
+            CHECK(decode("a\r\n" + line + "x\r\nb\r\n.\r\n", piece, rule).long_line);
+            CHECK(decode(line + "x", piece, rule).long_line);
+        }
+    }
+}
+
+TEST_CASE("bare newlines become CRLF where the rule says so", "[smtp][data]") {
+    struct Row {
+        std::string_view wire;
+        std::string_view text;
+    };
+
+    const auto row = GENERATE(
+        Row{"a\nb\r\n.\r\n", "a\r\nb\r\n"},
+        Row{"a\rb\r\n.\r\n", "a\r\nb\r\n"},
+        Row{"a\n\nb\n\r\n.\r\n", "a\r\n\r\nb\r\n\r\n"},
+        Row{"a\r\r\nb\r\n.\r\n", "a\r\n\r\nb\r\n"},
+        // Attack cases 1 and 2: no lone dot between halves of a CRLF ends the message.
+        Row{"a\n.\nb\r\n.\r\n", "a\r\n.\r\nb\r\n"},
+        Row{"a\n.\r\nb\r\n.\r\n", "a\r\n.\r\nb\r\n"},
+        Row{"a\r\n.\nb\r\n.\r\n", "a\r\n.\r\nb\r\n"},
+        Row{"a\r.\rb\r\n.\r\n", "a\r\n.\r\nb\r\n"},
+        Row{"a\r\n.\rb\r\n.\r\n", "a\r\n.\r\nb\r\n"},
+        Row{"a\r\n.\r\r\nb\r\n.\r\n", "a\r\n.\r\n\r\nb\r\n"},
+        // RFC 5321 §4.5.2: stuffed where the client thinks a line begins.
+        Row{"a\n..b\n...\r\n.\r\n", "a\r\n.b\r\n..\r\n"},
+        Row{"a\r..b\r\n.\r\n", "a\r\n.b\r\n"},
+        Row{"..a\r\n.\r\n", ".a\r\n"},
+        Row{".\r\n", ""});
+
+    INFO(row.wire);
+    for (std::size_t piece = 1; piece <= row.wire.size(); ++piece) {
+        const auto decoded = decode(row.wire, piece, BareNewlines::normalize);
+        CHECK(decoded.text == row.text);
+        CHECK(decoded.complete);
+        CHECK(decoded.taken == row.wire.size());
+        CHECK_FALSE(decoded.bare);
+    }
+}
+
+TEST_CASE("attack case 1: the end of DATA is the same with every rule", "[smtp][data]") {
+    std::mt19937 random(3);
+    const std::string alphabet = "\r\n\r\n..a";
+    for (int round = 0; round < 3000; ++round) {
+        std::string wire;
+        for (int i = 0; i < 24; ++i)
+            wire += alphabet[random() % alphabet.size()];
+
+        const auto strict = decode(wire, wire.size());
+        const auto lenient = decode(wire, 1 + random() % 5, BareNewlines::normalize);
+
+        INFO(Catch::StringMaker<std::string>::convert(wire));
+        CHECK(lenient.complete == strict.complete);
+        CHECK(lenient.taken == strict.taken);
+        if (!strict.bare && strict.complete) CHECK(lenient.text == strict.text);
+        CHECK_FALSE(decode(encode(lenient.text, 3), 4).bare);
     }
 }
 

@@ -1,6 +1,4 @@
-#include "transport/smtp/receive_protocol.hpp"
-
-#include "transport/smtp/limits.hpp"
+#include "tests/transport/smtp/protocol_session.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -11,73 +9,6 @@ namespace {
 
 constexpr auto kTooMany =
     "421 4.7.0 Too many errors on this connection, closing transmission channel";
-
-// Plays the driver: refuses senders and recipients whose local part is `bad`, accepts everything
-// else.
-class Session {
-  public:
-    explicit Session(std::optional<std::uint32_t> max_errors = 5)
-        : protocol({"mail.contoso.com", "192.0.2.1", {.size = 1000}, max_errors}) {}
-
-    std::string say(std::string_view line) {
-        auto action = protocol.on_command(line);
-        return std::visit([this](auto& a) { return answer(a); }, action);
-    }
-
-    // Up to an accepted recipient.
-    void begin() {
-        say("EHLO client.example");
-        say("MAIL FROM:<alice@example.com>");
-        say("RCPT TO:<bob@contoso.com>");
-    }
-
-    ReceiveProtocol protocol;
-    bool over = false;
-
-  private:
-    std::string answer(SendReply& a) { return a.reply.one_line(); }
-
-    std::string answer(CheckHelo& a) {
-        if (a.name == "bad") {
-            protocol.helo_refused();
-            return "550";
-        }
-        return protocol.helo_accepted().one_line();
-    }
-
-    std::string answer(CheckSender& a) {
-        if (!a.mail.path.is_null() && a.mail.path.address().local() == "bad") {
-            protocol.sender_refused();
-            return "550";
-        }
-        return protocol.sender_accepted().one_line();
-    }
-
-    std::string answer(CheckRecipient& a) {
-        if (a.recipient.path.text().starts_with("bad@")) {
-            protocol.recipient_refused();
-            return "550";
-        }
-        return protocol.recipient_accepted().one_line();
-    }
-
-    std::string answer(ReceiveData& a) { return a.reply.one_line(); }
-
-    std::string answer(Hangup& a) {
-        over = true;
-        return a.reply.one_line();
-    }
-
-    std::string answer(Drop&) {
-        over = true;
-        return "";
-    }
-
-    template <class Other>
-    std::string answer(Other&) {
-        return "?";
-    }
-};
 
 }  // namespace
 

@@ -1,15 +1,12 @@
 #include "transport/smtp/sasl.hpp"
 
+#include "tests/support/sasl_client.hpp"
 #include "transport/base/encoding.hpp"
 #include "transport/base/error.hpp"
 
 #include <catch2/catch.hpp>
 
-#include <gsasl.h>
-#include <map>
-#include <memory>
 #include <string>
-#include <vector>
 
 namespace mailflow::smtp {
 
@@ -28,48 +25,12 @@ struct Pencil {
     [[nodiscard]] ScramSecrets secrets() const { return {4096, salt, stored_key, server_key}; }
 };
 
-// The client side, by the same library: what it is asked it finds in `properties`.
-class Client {
-  public:
-    Client(const char* mechanism, std::map<Gsasl_property, std::string> properties) {
-        gsasl_init(&library_);
-        gsasl_client_start(library_, mechanism, &session_);
-        for (const auto& [property, value] : properties)
-            gsasl_property_set(session_, property, value.c_str());
-    }
-
-    ~Client() {
-        gsasl_finish(session_);
-        gsasl_done(library_);
-    }
-
-    Client(const Client&) = delete;
-    Client& operator=(const Client&) = delete;
-
-    std::string step(const std::string& challenge) {
-        char* octets = nullptr;
-        std::size_t size = 0;
-        code_ = gsasl_step(session_, challenge.data(), challenge.size(), &octets, &size);
-        std::string answer(octets == nullptr ? "" : octets, octets == nullptr ? 0 : size);
-        gsasl_free(octets);
-        return answer;
-    }
-
-    // The client is content: for SCRAM, the server has proved itself too.
-    [[nodiscard]] bool is_content() const { return code_ == GSASL_OK; }
-
-  private:
-    Gsasl* library_ = nullptr;
-    Gsasl_session* session_ = nullptr;
-    int code_ = GSASL_OK;
-};
-
 SaslExchange exchange_of(SaslMechanism mechanism, std::string binding = {}) {
     return {mechanism, std::move(binding)};
 }
 
 // Runs SCRAM to its end with the secrets of `pencil`.
-SaslStep run_scram(SaslExchange& server, Client& client, const ScramSecrets& secrets) {
+SaslStep run_scram(SaslExchange& server, SaslClient& client, const ScramSecrets& secrets) {
     auto step = server.step(client.step(""));
     if (step.kind == Kind::needs_secrets) {
         step = server.provide(secrets);
@@ -82,11 +43,6 @@ SaslStep run_scram(SaslExchange& server, Client& client, const ScramSecrets& sec
         client.step(step.octets);
     }
     return step;
-}
-
-std::map<Gsasl_property, std::string> credentials(
-    const std::string& login, const std::string& password) {
-    return {{GSASL_AUTHID, login}, {GSASL_PASSWORD, password}};
 }
 
 std::string nul(std::string text) {
@@ -238,7 +194,7 @@ TEST_CASE("RFC 4422 EXTERNAL gives the identity, or none", "[smtp][sasl]") {
 
 TEST_CASE("RFC 7677 SCRAM-SHA-256 convinces both sides", "[smtp][sasl]") {
     auto server = exchange_of(SaslMechanism::scram_sha_256);
-    Client client("SCRAM-SHA-256", credentials("user", "pencil"));
+    SaslClient client("SCRAM-SHA-256", sasl_credentials("user", "pencil"));
 
     const auto step = run_scram(server, client, Pencil().secrets());
 
@@ -249,7 +205,7 @@ TEST_CASE("RFC 7677 SCRAM-SHA-256 convinces both sides", "[smtp][sasl]") {
 
 TEST_CASE("SCRAM may begin with an empty challenge", "[smtp][sasl]") {
     auto server = exchange_of(SaslMechanism::scram_sha_256);
-    Client client("SCRAM-SHA-256", credentials("user", "pencil"));
+    SaslClient client("SCRAM-SHA-256", sasl_credentials("user", "pencil"));
 
     const auto asked = server.step(std::nullopt);
     CHECK(asked.kind == Kind::challenge);
@@ -268,7 +224,7 @@ TEST_CASE("SCRAM with a wrong password or wrong secrets fails", "[smtp][sasl]") 
     if (fault == 2) wrong.iterations = 8192;
     if (fault == 3) wrong.salt = "another salt";
     auto server = exchange_of(SaslMechanism::scram_sha_256);
-    Client client("SCRAM-SHA-256", credentials("user", fault == 0 ? "pencils" : "pencil"));
+    SaslClient client("SCRAM-SHA-256", sasl_credentials("user", fault == 0 ? "pencils" : "pencil"));
 
     CHECK(run_scram(server, client, wrong).kind == Kind::failed);
 }
@@ -280,7 +236,7 @@ TEST_CASE(
     const std::string other_key(32, 'x');
     wrong.server_key = other_key;
     auto server = exchange_of(SaslMechanism::scram_sha_256);
-    Client client("SCRAM-SHA-256", credentials("user", "pencil"));
+    SaslClient client("SCRAM-SHA-256", sasl_credentials("user", "pencil"));
 
     run_scram(server, client, wrong);
 
@@ -289,9 +245,9 @@ TEST_CASE(
 
 TEST_CASE("SCRAM tells the login and whom it wants to act as, unescaped", "[smtp][sasl]") {
     auto server = exchange_of(SaslMechanism::scram_sha_256);
-    auto properties = credentials("a=b,c\xC2\xAD", "pencil");
+    auto properties = sasl_credentials("a=b,c\xC2\xAD", "pencil");
     properties[GSASL_AUTHZID] = "boss";
-    Client client("SCRAM-SHA-256", properties);
+    SaslClient client("SCRAM-SHA-256", properties);
 
     const auto step = server.step(client.step(""));
 
@@ -329,7 +285,7 @@ TEST_CASE("malformed or unfitting SCRAM messages fail", "[smtp][sasl]") {
         const auto fault = GENERATE(0, 1, 2, 3, 4, 5);
         CAPTURE(fault);
         auto server = exchange_of(SaslMechanism::scram_sha_256);
-        Client client("SCRAM-SHA-256", credentials("user", "pencil"));
+        SaslClient client("SCRAM-SHA-256", sasl_credentials("user", "pencil"));
         static_cast<void>(server.step(client.step("")));
         auto message = client.step(server.provide(Pencil().secrets()).octets);
         if (fault == 0) message.clear();
@@ -352,25 +308,25 @@ TEST_CASE("malformed or unfitting SCRAM messages fail", "[smtp][sasl]") {
 }
 
 TEST_CASE("RFC 9266 SCRAM-SHA-256-PLUS binds the login to the TLS session", "[smtp][sasl]") {
-    auto properties = credentials("user", "pencil");
+    auto properties = sasl_credentials("user", "pencil");
     properties[GSASL_CB_TLS_EXPORTER] = base64_encode(kBinding);
 
     SECTION("with the same octets on both sides it succeeds") {
         auto server = exchange_of(SaslMechanism::scram_sha_256_plus, kBinding);
-        Client client("SCRAM-SHA-256-PLUS", properties);
+        SaslClient client("SCRAM-SHA-256-PLUS", properties);
 
         CHECK(run_scram(server, client, Pencil().secrets()).kind == Kind::finished);
         CHECK(client.is_content());
     }
     SECTION("with others somebody sits between") {
         auto server = exchange_of(SaslMechanism::scram_sha_256_plus, std::string(32, '\x5b'));
-        Client client("SCRAM-SHA-256-PLUS", properties);
+        SaslClient client("SCRAM-SHA-256-PLUS", properties);
 
         CHECK(run_scram(server, client, Pencil().secrets()).kind == Kind::failed);
     }
     SECTION("without any it fails at once") {
         auto server = exchange_of(SaslMechanism::scram_sha_256_plus);
-        Client client("SCRAM-SHA-256-PLUS", properties);
+        SaslClient client("SCRAM-SHA-256-PLUS", properties);
 
         CHECK(run_scram(server, client, Pencil().secrets()).kind == Kind::failed);
     }
