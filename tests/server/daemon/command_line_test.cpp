@@ -16,7 +16,8 @@ TEST_CASE("The command line beats the bootstrap file", "[daemon][command-line]")
          "--domain",
          "contoso.com",
          "--smtp-port",
-         "0"});
+         "0",
+         "--submissions-port=2465"});
     line.apply_to(settings);
 
     REQUIRE(line.error.empty());
@@ -25,6 +26,7 @@ TEST_CASE("The command line beats the bootstrap file", "[daemon][command-line]")
     CHECK(settings.node.domain == "contoso.com");
     CHECK(settings.listen.smtp == 0);
     CHECK(settings.listen.submission == 587);
+    CHECK(settings.listen.submissions == 2465);
 }
 
 TEST_CASE("Wrong words on the command line are named", "[daemon][command-line]") {
