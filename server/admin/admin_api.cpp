@@ -9,10 +9,16 @@ AdminApi::AdminApi(Parts parts)
     , status_(parts.status)
     , objects_(parts.organization, parts.console, parts.lanes)
     , queue_(parts.console, *parts.lanes.front(), parts.queue)
-    , tracking_(parts.tracking) {}
+    , tracking_(parts.tracking)
+    , log_(parts.organization, parts.protocol_log) {}
 
 Task<HttpResponse> AdminApi::handle(HttpRequest request) {
     HttpResponse answer = json_error(404, "there is no such resource");
+    // Where Prometheus looks.
+    if (request.path.size() == 1 && request.path[0] == "metrics") {
+        answer = co_await show_metrics();
+        co_return answer;
+    }
     if (request.path.size() < 2 || request.path[0] != "v1") {
         co_return answer;
     }
@@ -27,6 +33,10 @@ Task<HttpResponse> AdminApi::handle(HttpRequest request) {
         answer = co_await tracking_.handle(std::move(request));
     } else if (resource == "status") {
         answer = co_await show_status();
+    } else if (resource == "metrics") {
+        answer = co_await show_metrics();
+    } else if (resource == "log") {
+        answer = co_await log_.handle(std::move(request));
     } else if (resource == "config") {
         answer = co_await export_configuration();
     }
@@ -36,6 +46,11 @@ Task<HttpResponse> AdminApi::handle(HttpRequest request) {
 Task<HttpResponse> AdminApi::show_status() {
     const auto status = co_await status_.status();
     co_return json_answer(to_json(status));
+}
+
+Task<HttpResponse> AdminApi::show_metrics() {
+    auto text = co_await status_.metrics();
+    co_return HttpResponse{200, "text/plain; version=0.0.4", std::move(text)};
 }
 
 Task<HttpResponse> AdminApi::export_configuration() {

@@ -2,6 +2,7 @@
 // every face of the server uses; smtpctl is its first client. On the console lane.
 #pragma once
 
+#include "server/admin/log_resource.hpp"
 #include "server/admin/objects_resource.hpp"
 #include "server/admin/queue_resource.hpp"
 #include "server/admin/status_resource.hpp"
@@ -21,6 +22,7 @@ class AdminApi final : public HttpHandler {
         QueueAdmin& queue;
         TrackingSink& tracking;
         StatusSource& status;
+        ProtocolLog& protocol_log;
     };
 
     explicit AdminApi(Parts parts);
@@ -29,6 +31,7 @@ class AdminApi final : public HttpHandler {
 
   private:
     Task<HttpResponse> show_status();
+    Task<HttpResponse> show_metrics();
     Task<HttpResponse> export_configuration();
 
     OrganizationService& organization_;
@@ -36,6 +39,7 @@ class AdminApi final : public HttpHandler {
     ObjectsResource objects_;
     QueueResource queue_;
     TrackingResource tracking_;
+    LogResource log_;
 };
 
 }  // namespace mailflow

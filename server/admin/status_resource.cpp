@@ -14,6 +14,7 @@ json::object to_json(const ServerStatus& status) {
         listeners.push_back(json::object{
             {"connector", listener.connector},
             {"endpoint", listener.endpoint},
+            {"tls", listener.tls},
             {"open", listener.open},
             {"reason", listener.reason}});
     }
@@ -37,6 +38,8 @@ json::object to_json(const ServerStatus& status) {
         {"active_recipients", status.active_recipients},
         {"deferred_recipients", status.deferred_recipients},
         {"held_messages", status.held_messages}};
+    object["back_pressure"] =
+        json::object{{"level", status.pressure}, {"reading", status.pressure_reading}};
     object["listeners"] = std::move(listeners);
     object["problems"] = std::move(problems);
     object["warnings"] = std::move(warnings);

@@ -15,6 +15,7 @@ namespace mailflow {
 struct ListenerStatus {
     std::string connector;
     std::string endpoint;
+    std::string tls;  // none, opportunistic, required or implicit
     bool open = true;
     std::string reason;  // why it is not
 };
@@ -28,6 +29,8 @@ struct ServerStatus {
     std::uint64_t deferred_recipients = 0;
     std::uint64_t held_messages = 0;
     std::uint64_t configuration_version = 0;
+    std::string pressure = "normal";  // normal, medium or high
+    std::string pressure_reading;     // of the resource that is short; empty at normal
     std::vector<ListenerStatus> listeners;
     std::vector<std::string> problems;  // unhealthy
     std::vector<std::string> warnings;
@@ -38,6 +41,8 @@ class StatusSource {
     virtual ~StatusSource() = default;
     // On the console lane.
     virtual Task<ServerStatus> status() = 0;
+    // Likewise. Prometheus' text format.
+    virtual Task<std::string> metrics() = 0;
 };
 
 [[nodiscard]] boost::json::object to_json(const ServerStatus& status);

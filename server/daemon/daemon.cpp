@@ -5,7 +5,8 @@
 #include "server/daemon/host_names.hpp"
 #include "server/daemon/lane_thread.hpp"
 #include "server/daemon/log_sinks.hpp"
-#include "server/daemon/mail_flow.hpp"
+#include "server/daemon/node_status.hpp"
+#include "server/daemon/system_resources.hpp"
 #include "server/daemon/worker_pool.hpp"
 #include "server/http/unix_http_server.hpp"
 #include "storage/posix_files.hpp"
@@ -78,11 +79,10 @@ std::string no_fqdn_words(const std::string& name) {
 
 }  // namespace
 
-struct Daemon::Members : StatusSource {
+struct Daemon::Members {
     Bootstrap settings;
     std::string config_file;
     SystemClock clock;
-    MonotonicTime started = clock.monotonic();
     PosixFiles files;
     SystemNetwork network;
     std::unique_ptr<DaemonLog> sink;
@@ -94,15 +94,15 @@ struct Daemon::Members : StatusSource {
     std::unique_ptr<WorkerPool> workers;
     std::vector<std::unique_ptr<LaneThread>> lanes;
     std::unique_ptr<LaneThread> console;
+    std::unique_ptr<SystemResources> resources;
     std::unique_ptr<MailFlow> flow;
+    std::unique_ptr<NodeStatus> status;
     std::unique_ptr<AdminApi> api;
     std::unique_ptr<UnixHttpServer> admin;
     asio::io_context main_context{1};
     std::unique_ptr<asio::signal_set> signals;
     bool failed = false;  // main thread: the store gave up
     std::string failure;
-
-    Task<ServerStatus> status() override;
 
     std::string prepare();
     std::string open_flow();
@@ -113,7 +113,6 @@ struct Daemon::Members : StatusSource {
     void on_signal(int number);
     void reload();
     void store_failed(const std::string& reason);
-    Task<std::string> why_closed(ListenerState listener);
     static Task<void> flush_log(Members* self);
 };
 
@@ -211,6 +210,7 @@ std::string Daemon::Members::open_flow() {
                                                raw->stop();
                                            }};
     };
+    resources = std::make_unique<SystemResources>(settings.state_dir);
     auto opened = MailFlow::open(
         std::move(flow_settings),
         {clock,
@@ -225,7 +225,8 @@ std::string Daemon::Members::open_flow() {
          *workers,
          resolver_for,
          log,
-         find_port_holder},
+         find_port_holder,
+         resources.get()},
         [this](const std::string& reason) {
             asio::post(main_context, [this, reason] { store_failed(reason); });
         });
@@ -249,6 +250,7 @@ Task<void> Daemon::Members::flush_log(Members* self) {
     auto& lane = self->console->lane();
     while (!lane.is_stopping()) {
         self->sink->flush();
+        self->flow->observation().tend();
         const auto later = lane.clock().monotonic() + kFlushInterval;
         co_await lane.sleep_until(later);
     }
@@ -270,13 +272,21 @@ std::string Daemon::Members::start_flow() {
             }
         }
         if (text.empty()) {
+            self->status = std::make_unique<NodeStatus>(NodeStatus::Parts{
+                self->console->lane(),
+                *self->flow,
+                *self->workers,
+                self->clock,
+                self->settings.node.fqdn,
+                to_text(self->settings.durability.level)});
             self->api = std::make_unique<AdminApi>(AdminApi::Parts{
                 self->console->lane(),
                 self->flow->lanes(),
                 self->flow->organization(),
                 self->flow->queue(),
                 self->flow->tracking(),
-                *self});
+                *self->status,
+                self->flow->observation().protocol_log()});
             self->admin = std::make_unique<UnixHttpServer>(self->console->lane(), *self->api);
             const auto socket = self->settings.admin_socket();
             const auto folder = socket.substr(0, socket.rfind('/'));
@@ -312,6 +322,7 @@ void Daemon::Members::stop_everything() {
     }
     admin.reset();
     api.reset();
+    status.reset();
     flow.reset();
 }
 
@@ -354,83 +365,6 @@ void Daemon::Members::reload() {
     log.info(
         "reloaded",
         {{"note", "log reopened; other bootstrap settings take effect at the next start"}});
-}
-
-// On the console lane; /proc is read by a worker.
-Task<std::string> Daemon::Members::why_closed(ListenerState listener) {
-    std::string holder;
-    if (listener.error == boost::system::errc::address_in_use) {
-        const auto look = [&listener] {
-            return find_port_holder(listener.binding, HolderSearch::anyone);
-        };
-        holder = co_await offload(*workers, look);
-    }
-    co_return binding_failure_words(listener.error, holder);
-}
-
-Task<ServerStatus> Daemon::Members::status() {
-    struct Gathered {
-        std::vector<ListenerState> listeners;
-        QueueStatistics queue;
-        QueueDatabaseStats store;
-        std::optional<QueueTotals> totals;
-    };
-
-    const auto gather = [](MailFlow* from) -> Task<Gathered> {
-        Gathered result{from->listeners(), from->queue_statistics(), from->store_statistics(), {}};
-        const auto totals = co_await from->queue_totals();
-        if (totals) {
-            result.totals = *totals;
-        }
-        co_return result;
-    };
-    auto* const from = flow.get();
-    const auto gather_there = [&gather, from] {
-        return gather(from);
-    };
-    const auto gathered = co_await call_on(console->lane(), flow->queue_lane(), gather_there);
-    ServerStatus result;
-    result.node = settings.node.fqdn;
-    result.durability = to_text(settings.durability.level);
-    result.uptime_seconds = static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::seconds>(clock.monotonic() - started).count());
-    result.active_recipients = gathered.queue.rows;
-    if (gathered.totals) {
-        result.messages = gathered.totals->messages;
-        result.deferred_recipients = gathered.totals->deferred_recipients;
-        result.held_messages = gathered.totals->held_messages;
-    }
-    if (const auto organization = flow->organization().organization()) {
-        result.configuration_version = organization->version();
-    }
-    for (const auto& listener : gathered.listeners) {
-        std::string reason;
-        if (!listener.is_open()) {
-            reason = co_await why_closed(listener);
-            result.problems.push_back(
-                "cannot listen on " + listener.binding.text() + ": " + reason);
-        }
-        for (const auto& connector : listener.connectors) {
-            result.listeners.push_back(
-                {connector,
-                 listener.is_open() ? listener.local.text() : listener.binding.text(),
-                 listener.is_open(),
-                 reason});
-        }
-    }
-    if (!gathered.store.failure.empty()) {
-        result.problems.push_back("the queue store takes nothing more: " + gathered.store.failure);
-    }
-    if (const auto broken = flow->organization_failure(); !broken.empty()) {
-        result.problems.push_back("the organization store takes no change: " + broken);
-    }
-    if (flow->organization().list("send-connector").empty()) {
-        result.warnings.emplace_back(
-            "no send connector: mail to other domains waits. smtpctl send-connector create "
-            "Internet --usage internet "
-            "--address-space '*'");
-    }
-    co_return result;
 }
 
 int Daemon::run() {

@@ -70,6 +70,16 @@ OpenResult<std::unique_ptr<MailFlow>> MailFlow::open(
             "could not open the tracking folder " + state +
                 "/tracking: " + opened.error().message()};
     }
+    flow->observation_ = std::make_unique<Observation>(
+        state,
+        Observation::Parts{
+            with.lanes,
+            with.store_keeper,
+            with.worker,
+            with.files,
+            with.clock,
+            with.resources,
+            with.log});
     flow->build_lanes();
     if (const auto built = flow->build_resolvers(); !built) {
         return StoreFailure{
@@ -213,6 +223,8 @@ Task<bool> MailFlow::start_flow() {
     });
     queue_admin_ = std::make_unique<QueueAdmin>(
         *manager_, queue_database_->queue(), queue_database_->bodies());
+    observation_->start(
+        queue_database_->queue(), [this] { return manager_->statistics().rows; }, receive);
     receive_ = std::make_unique<ReceiveServer>(world_.network, std::move(receive));
     manager_->start();
     receive_->apply(organization);
@@ -237,6 +249,7 @@ Task<bool> MailFlow::stop_receiving(MonotonicTime until) {
     if (!receive_) {
         co_return true;
     }
+    observation_->stop();
     receive_->stop();
     while (receive_->live() > 0 && world_.clock.monotonic() < until) {
         const auto later = world_.clock.monotonic() + kStopCheck;
@@ -272,6 +285,7 @@ Task<void> MailFlow::close_stores() {
         return close_queue_stores();
     };
     co_await call_on(world_.console, queue_lane(), close);
+    co_await observation_->close();
     co_await organization_database_->close();
 }
 

@@ -8,6 +8,7 @@
 #include "config/organization_service.hpp"
 #include "server/admin/status_resource.hpp"
 #include "server/daemon/binding_probe.hpp"
+#include "server/daemon/observation.hpp"
 #include "server/receive/listener.hpp"
 #include "storage/organization_database.hpp"
 #include "storage/queue_database.hpp"
@@ -45,6 +46,7 @@ struct MailFlowWorld {
     std::function<Result<LaneResolver>(Lane&)> make_resolver;
     Log log;
     FindPortHolder find_port_holder = {};  // empty: nobody is looked for
+    ResourceReader* resources = nullptr;   // null: nothing is metered, no back pressure
 };
 
 struct MailFlowSettings {
@@ -102,6 +104,8 @@ class MailFlow {
 
     Task<Result<QueueTotals>> queue_totals() { return queue_admin_->totals(); }
 
+    [[nodiscard]] Observation& observation() noexcept { return *observation_; }
+
     [[nodiscard]] std::string organization_failure() const {
         return organization_database_->failure();
     }
@@ -127,6 +131,7 @@ class MailFlow {
     std::unique_ptr<QueueDatabase> queue_database_;
     std::unique_ptr<OrganizationDatabase> organization_database_;
     std::unique_ptr<SqliteTrackingLog> tracking_;
+    std::unique_ptr<Observation> observation_;
     std::unique_ptr<BindingProbe> probe_;
     std::unique_ptr<OrganizationService> service_;
     std::vector<std::unique_ptr<LaneParts>> lanes_;

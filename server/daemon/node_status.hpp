@@ -1,0 +1,46 @@
+// What `smtpctl status` and `smtpctl metrics` show of this node, gathered from the flow. Lives on
+// the console lane, owned by the daemon; the flow outlives it.
+#pragma once
+
+#include "server/admin/status_resource.hpp"
+#include "server/daemon/mail_flow.hpp"
+
+#include <string>
+
+namespace mailflow {
+
+class NodeStatus final : public StatusSource {
+  public:
+    struct Parts {
+        Lane& console;
+        MailFlow& flow;
+        TaskRunner& worker;
+        const Clock& clock;
+        std::string node;
+        std::string durability;
+    };
+
+    explicit NodeStatus(Parts parts);
+
+    Task<ServerStatus> status() override;
+    Task<std::string> metrics() override;
+
+  private:
+    // What the queue lane knows.
+    struct Gathered {
+        std::vector<ListenerState> listeners;
+        QueueDatabaseStats store;
+        QueueFigures queue;
+    };
+
+    Task<Gathered> gather();
+    static Task<Gathered> gather_there(MailFlow* flow);
+    Task<void> add_listeners(ServerStatus& status, const std::vector<ListenerState>& listeners);
+    Task<std::string> why_closed(ListenerState listener);
+    static void add_pressure(ServerStatus& status, const QueueFigures& queue);
+
+    Parts parts_;
+    MonotonicTime started_;
+};
+
+}  // namespace mailflow
