@@ -7,8 +7,8 @@ namespace mailflow::ctl {
 
 namespace {
 
-constexpr std::array<std::string_view, 7> kSwitches = {
-    "json", "yes", "what-if", "help", "version", "without-ndr", "markdown"};
+constexpr std::array<std::string_view, 8> kSwitches = {
+    "json", "yes", "what-if", "help", "version", "without-ndr", "markdown", "follow"};
 constexpr std::array<std::string_view, 8> kGlobals = {
     "socket", "output", "json", "what-if", "yes", "help", "version", "markdown"};
 

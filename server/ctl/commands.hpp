@@ -31,6 +31,8 @@ int run_queue(Context& context, const Arguments& arguments);
 int run_message(Context& context, const Arguments& arguments);
 int run_track(Context& context, const Arguments& arguments);
 int run_config(Context& context, const Arguments& arguments);
+int run_log(Context& context, const Arguments& arguments);
+int run_metrics(Context& context, const Arguments& arguments);
 
 // Help at every level: all, a noun, a verb of a noun. Throws UsageError for what does not exist.
 [[nodiscard]] std::string help_text(const Arguments& arguments);

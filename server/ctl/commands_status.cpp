@@ -48,10 +48,17 @@ void print_status(std::ostream& out, const json::object& status) {
             number("active_recipients"),
             number("deferred_recipients"),
             number("held_messages")));
+    const auto& pressure = status.at("back_pressure").as_object();
+    const std::string_view reading = pressure.at("reading").as_string();
+    line(
+        "Pressure",
+        std::string(pressure.at("level").as_string()) +
+            (reading.empty() ? "" : " (" + std::string(reading) + ")"));
     for (const auto& listener : status.at("listeners").as_array()) {
         const auto& entry = listener.as_object();
         std::string words = std::string(entry.at("endpoint").as_string());
         words += "  " + std::string(entry.at("connector").as_string());
+        words += "  TLS " + std::string(entry.at("tls").as_string());
         if (!entry.at("open").as_bool()) {
             words += "  NOT OPEN: " + std::string(entry.at("reason").as_string());
         }

@@ -30,7 +30,7 @@ const std::vector<Command>& commands() {
     static const std::vector<Command> all = {
         {"status",
          "",
-         "node, version, durability, listeners, queue totals; exit 1 when unhealthy",
+         "node, version, durability, listeners, queue totals, back pressure; exit 1 when unhealthy",
          "smtpctl status [--json]\n\nExample:\n  smtpctl status\n"},
         {"queue",
          "list|retry",
@@ -60,6 +60,22 @@ const std::vector<Command>& commands() {
          "export",
          "the whole configuration as one TOML text",
          "smtpctl config export\n\nExample:\n  smtpctl config export > mailflow.toml\n"},
+        {"log",
+         "tail",
+         "the protocol log of receive connectors, as it is written",
+         "smtpctl log tail [--connector NAME] [--lines N] [--follow]\n\n"
+         "The last 50 lines of the connectors that say --protocol-log verbose: + connected, - "
+         "disconnected,\n"
+         "> sent, < received, * a note. --follow goes on until interrupted; --json gives objects, "
+         "with --follow\none a line; --output csv is the format of the files in "
+         "STATE_DIR/log/receive.\n\n"
+         "Example:\n  smtpctl receive-connector set Printers --protocol-log verbose\n"
+         "  smtpctl log tail --connector Printers --follow\n"},
+        {"metrics",
+         "",
+         "what the daemon counts, in Prometheus' text format",
+         "smtpctl metrics\n\nPrometheus itself reads GET /metrics on the admin socket.\n\n"
+         "Example:\n  smtpctl metrics | grep mailflow_receive_refusals\n"},
     };
     return all;
 }

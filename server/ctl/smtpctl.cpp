@@ -58,7 +58,9 @@ int dispatch(Context& context, const Arguments& arguments) {
         {"queue", run_queue},
         {"message", run_message},
         {"track", run_track},
-        {"config", run_config}};
+        {"config", run_config},
+        {"log", run_log},
+        {"metrics", run_metrics}};
     if (const auto found = commands.find(noun); found != commands.end()) {
         return found->second(context, arguments);
     }
