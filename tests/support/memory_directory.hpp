@@ -53,6 +53,34 @@ class MemoryDirectory final : public Directory {
         }
     }
 
+    // Of a mailbox there is; so it can log in.
+    void set_verifier(std::string_view name, const ScramVerifier& verifier) {
+        std::shared_ptr<MailRecipient> changed;
+        for (auto& [key, recipient] : recipients_) {
+            if (recipient->name == name) {
+                changed = changed ? changed : std::make_shared<MailRecipient>(*recipient);
+                changed->verifier = verifier;
+                recipient = changed;
+            }
+        }
+    }
+
+    // A mailbox, by its name, becomes another.
+    template <class Change>
+    void change(std::string_view name, const Change& change) {
+        std::shared_ptr<MailRecipient> changed;
+        for (auto& [key, recipient] : recipients_) {
+            if (recipient->name != name) {
+                continue;
+            }
+            if (changed == nullptr) {
+                changed = std::make_shared<MailRecipient>(*recipient);
+                change(*changed);
+            }
+            recipient = changed;
+        }
+    }
+
     // Every look-up ends so; no error: works again.
     void fail_with(ErrorCode error) noexcept { error_ = error; }
 
