@@ -27,6 +27,8 @@ FieldKinds removed_kinds(const HeaderContext& context) noexcept {
         kinds |= bit(FieldKind::organization);
     }
     if (!context.accept_routing_headers) {
+        // Deviation: RFC 5321 §4.4 has nobody delete Received. An administrator who takes the right
+        // away, which everybody has by default, asks for it; hops are counted before.
         kinds |= bit(FieldKind::received) | bit(FieldKind::resent) | bit(FieldKind::resent_bcc);
     }
     if (context.submission) {
