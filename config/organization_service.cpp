@@ -348,7 +348,7 @@ Task<ChangeOutcome> OrganizationService::store(Draft draft, ChangeRequest reques
     }
     auto more = co_await postmaster_warnings(*organization);
     warnings.insert(warnings.end(), more.begin(), more.end());
-    more = co_await certificate_warnings(organization);
+    more = certificate_warnings(*organization);
     warnings.insert(warnings.end(), more.begin(), more.end());
     ChangeOutcome outcome;
     outcome.warnings = std::move(warnings);

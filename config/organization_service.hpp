@@ -66,7 +66,7 @@ class OrganizationService {
     using ProbeBindings =
         std::function<Task<std::vector<RefusedBinding>>(std::vector<Endpoint> wanted)>;
     // Whether a certificate has this name or thumbprint.
-    using HasCertificate = std::function<Task<bool>(std::string name)>;
+    using HasCertificate = std::function<bool(const std::string& name)>;
 
     // The stores and what `publish` uses outlive this.
     struct Parts {
@@ -130,7 +130,7 @@ class OrganizationService {
     Task<std::vector<schema::Problem>> find_lost_domains(const Organization& next);
     Task<std::vector<std::string>> postmaster_warnings(const Organization& next);
     Task<std::vector<schema::Problem>> find_refused_bindings(OrganizationPtr next);
-    Task<std::vector<std::string>> certificate_warnings(OrganizationPtr next);
+    [[nodiscard]] std::vector<std::string> certificate_warnings(const Organization& next) const;
     Task<std::vector<schema::Problem>> find_taken(
         const MailRecipient& mailbox, std::string own_name);
     Task<std::vector<schema::Problem>> find_taken_logins(

@@ -75,24 +75,21 @@ Task<std::vector<Problem>> OrganizationService::find_refused_bindings(Organizati
     co_return problems;
 }
 
-Task<std::vector<std::string>> OrganizationService::certificate_warnings(OrganizationPtr next) {
+std::vector<std::string> OrganizationService::certificate_warnings(const Organization& next) const {
     std::vector<std::string> warnings;
     if (organization_ == nullptr || !parts_.has_certificate) {
-        co_return warnings;
+        return warnings;
     }
-    for (const auto& connector : next->receive_connectors()) {
+    for (const auto& connector : next.receive_connectors()) {
         const auto& certificate = connector.certificate;
-        if (certificate.empty() || had_certificate(*organization_, certificate)) {
-            continue;
-        }
-        const bool known = co_await parts_.has_certificate(certificate);
-        if (!known) {
+        const bool is_new = !certificate.empty() && !had_certificate(*organization_, certificate);
+        if (is_new && !parts_.has_certificate(certificate)) {
             warnings.push_back(
                 title_of(connector) + ": there is no certificate \"" + certificate +
                 "\"; TLS is not offered until there is");
         }
     }
-    co_return warnings;
+    return warnings;
 }
 
 }  // namespace mailflow

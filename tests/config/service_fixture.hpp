@@ -60,18 +60,14 @@ struct ServiceFixture {
          {"mail.contoso.com", "default"},
          [this](OrganizationPtr organization) { published.push_back(std::move(organization)); },
          [this](std::vector<Endpoint> wanted) { return probe(std::move(wanted)); },
-         [this](std::string name) {
-             return has_certificate(std::move(name));
+         [this](const std::string& name) {
+             return std::find(certificates.begin(), certificates.end(), name) != certificates.end();
          }}};
 
   private:
     Task<std::vector<RefusedBinding>> probe(std::vector<Endpoint> wanted) {
         probed.insert(probed.end(), wanted.begin(), wanted.end());
         co_return refused;
-    }
-
-    Task<bool> has_certificate(std::string name) {
-        co_return std::find(certificates.begin(), certificates.end(), name) != certificates.end();
     }
 };
 
