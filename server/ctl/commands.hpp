@@ -5,6 +5,7 @@
 #include "server/ctl/arguments.hpp"
 #include "server/ctl/client.hpp"
 #include "server/ctl/output.hpp"
+#include "server/ctl/secret_input.hpp"
 
 #include <functional>
 #include <ostream>
@@ -22,6 +23,7 @@ struct Context {
     // Asks on the terminal; false when the answer is no. Throws Failure when there is no terminal
     // to ask on.
     std::function<bool(const std::string& question)> confirm;
+    ReadSecret read_secret;
 };
 
 // Exit status.

@@ -67,10 +67,15 @@ FlagTarget target_of(const schema::ObjectType& type, const std::string& flag, bo
         " See smtpctl " + std::string(type.name) + (edit ? " set --help" : " create --help"));
 }
 
-json::object fields_from(const schema::ObjectType& type, const Arguments& arguments, bool edit) {
+json::object fields_from(
+    const Context& context, const schema::ObjectType& type, const Arguments& arguments, bool edit) {
     json::object fields;
     for (const auto& flag : arguments.flags()) {
         const auto target = target_of(type, flag.name, edit);
+        if (target.field->kind == schema::ValueKind::secret) {
+            fields[target.key] = secret_value(*target.field, flag.value, context.read_secret);
+            continue;
+        }
         if (!target.field->list) {
             fields[target.key] = flag.value;
             continue;
@@ -136,7 +141,7 @@ int create_object(
     const schema::ObjectType& type,
     const std::string& name,
     const Arguments& arguments) {
-    json::object body = fields_from(type, arguments, false);
+    json::object body = fields_from(context, type, arguments, false);
     body["name"] = name;
     const auto answer = context.client.send("POST", with_what_if(context, path_of(type, "")), body);
     return report(context, answer, "created " + std::string(type.name) + " \"" + name + "\"");
@@ -217,7 +222,7 @@ int run_objects(Context& context, const Arguments& arguments) {
         return remove_object(context, type, name, arguments);
     }
     if (verb == "set") {
-        return change_object(context, type, name, fields_from(type, arguments, true));
+        return change_object(context, type, name, fields_from(context, type, arguments, true));
     }
     allow_flags(arguments, {});
     return change_object(context, type, name, json::object{{"enabled", verb == "enable"}});

@@ -27,6 +27,11 @@ bool ask_on_terminal(const std::string& question) {
     return answer == "y" || answer == "Y" || answer == "yes";
 }
 
+std::string read_secret(const std::string& question) {
+    return ::isatty(STDIN_FILENO) != 0 ? ask_secret(STDIN_FILENO, question)
+                                       : read_secret_line(std::cin);
+}
+
 std::string socket_path(const Arguments& arguments) {
     if (const auto given = arguments.value("socket")) {
         return *given;
@@ -97,7 +102,8 @@ int run(const std::vector<std::string>& words) {
         given.has("yes"),
         std::cout,
         std::cerr,
-        ask_on_terminal};
+        ask_on_terminal,
+        read_secret};
     return dispatch(context, arguments);
 }
 
