@@ -49,7 +49,9 @@ std::string group_of(SSL& ssl) {
     return group_text(name != nullptr ? name : OBJ_nid2sn(static_cast<int>(group)));
 }
 
-// RFC 9266 §2: the binding exists from TLS 1.3 on; 1.2 would need the extended master secret.
+// RFC 9266 §2: tls-exporter, with an empty context.
+// Deviation: none on TLS 1.2, where tls-unique (RFC 5929 §3) is broken and tls-exporter needs the
+// extended master secret, which a peer may lack.
 std::string channel_binding_of(SSL& ssl) {
     constexpr std::string_view kLabel = "EXPORTER-Channel-Binding";
     std::array<unsigned char, 32> binding{};
