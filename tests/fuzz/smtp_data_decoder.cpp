@@ -21,8 +21,8 @@ struct Decoded {
     friend bool operator==(const Decoded&, const Decoded&) = default;
 };
 
-Decoded decode(std::string_view wire, std::size_t piece) {
-    DataDecoder decoder;
+Decoded decode(std::string_view wire, std::size_t piece, BareNewlines rule = BareNewlines::reject) {
+    DataDecoder decoder(rule);
     Decoded result;
     while (result.taken < wire.size() && !decoder.is_complete()) {
         result.taken += decoder.feed(wire.substr(result.taken, piece), result.text);
@@ -48,6 +48,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view input(reinterpret_cast<const char*>(data), size);
     const auto whole = decode(input, std::max<std::size_t>(size, 1));
     if (whole != decode(input, 1) || whole != decode(input, 3)) std::abort();
+
+    // The end is the same with every rule; what is normalized has whole lines only.
+    const auto lenient = decode(input, 2, BareNewlines::normalize);
+    if (lenient != decode(input, std::max<std::size_t>(size, 1), BareNewlines::normalize) ||
+        lenient.bare || lenient.complete != whole.complete || lenient.taken != whole.taken)
+        std::abort();
+    if (whole.complete && !whole.bare && lenient.text != whole.text) std::abort();
 
     const auto wire = encode(input, std::max<std::size_t>(size, 1));
     if (wire != encode(input, 1)) std::abort();
