@@ -1,5 +1,6 @@
 #include "server/daemon/mail_flow.hpp"
 
+#include "server/receive/password.hpp"
 #include "transport/net/call_on.hpp"
 
 #include <algorithm>
@@ -103,8 +104,10 @@ void MailFlow::build_lanes() {
         organization_database_->recipients(),
         settings_.node,
         [this](OrganizationPtr organization) { publish(std::move(organization)); },
-        [this](std::vector<Endpoint> wanted) {
-            return probe_->probe(std::move(wanted));
+        [this](std::vector<Endpoint> wanted) { return probe_->probe(std::move(wanted)); },
+        {},
+        [this](std::string password) {
+            return hash_password(world_.worker, world_.console.random(), std::move(password));
         }});
     for (auto* lane : world_.lanes) {
         auto parts = std::make_unique<LaneParts>();

@@ -5,6 +5,7 @@
 #include "tests/support/memory_object_store.hpp"
 #include "tests/support/memory_recipient_store.hpp"
 #include "tests/support/run_task.hpp"
+#include "transport/base/error.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -54,6 +55,7 @@ struct ServiceFixture {
     std::vector<Endpoint> probed;         // bindings the service had tried
     std::vector<RefusedBinding> refused;  // what the probe answers
     std::vector<std::string> certificates;
+    int hashed = 0;  // passwords that were made verifiers of
     OrganizationService service{
         {objects,
          recipients,
@@ -62,9 +64,21 @@ struct ServiceFixture {
          [this](std::vector<Endpoint> wanted) { return probe(std::move(wanted)); },
          [this](const std::string& name) {
              return std::find(certificates.begin(), certificates.end(), name) != certificates.end();
+         },
+         [this](std::string password) {
+             return hash(std::move(password));
          }}};
 
   private:
+    // No verifier anybody could log in by: its salt is the password.
+    Task<Result<ScramVerifier>> hash(std::string password) {
+        ++hashed;
+        if (password == "prohibited") {
+            co_return make_error_code(Error::syntax);
+        }
+        co_return ScramVerifier{4096, password, {}, {}};
+    }
+
     Task<std::vector<RefusedBinding>> probe(std::vector<Endpoint> wanted) {
         probed.insert(probed.end(), wanted.begin(), wanted.end());
         co_return refused;
