@@ -43,13 +43,13 @@ class ProtocolLogSession {
     void disconnected(std::string_view context = {});
 
     // 16 hexadecimal digits.
-    [[nodiscard]] const std::string& id() const noexcept { return id_; }
+    [[nodiscard]] std::string_view id() const noexcept;
 
   private:
     friend class ProtocolLog;
     ProtocolLogSession(
         ProtocolLog& log,
-        std::string id,
+        std::uint64_t number,
         std::string_view connector,
         const Endpoint& local,
         const Endpoint& remote);
@@ -57,10 +57,9 @@ class ProtocolLogSession {
     void add(char event, std::string_view data, std::string_view context);
 
     ProtocolLog& log_;
-    std::string id_;
-    std::string prefix_;     // connector and session, as CSV
-    std::string endpoints_;  // likewise
-    std::uint64_t sequence_ = 0;
+    std::string fixed_;  // connector and session, then both endpoints, as CSV; in one piece
+    std::uint32_t before_sequence_ = 0;  // octets of it
+    std::uint32_t sequence_ = 0;
     bool secret_next_ = false;  // the last reply was a 334
     bool after_auth_ = false;   // AUTH was said, and no known verb since
 };
@@ -110,7 +109,9 @@ class ProtocolLog {
   private:
     friend class ProtocolLogSession;
 
-    void append(const std::string& line) noexcept;
+    // `rest`: the line behind its time.
+    void append(std::string_view rest) noexcept;
+    void append_time();
     void order() noexcept;
     // On the writer.
     void write_gathered() noexcept;
@@ -122,6 +123,8 @@ class ProtocolLog {
     std::atomic<std::uint64_t> lost_ = 0;
     std::mutex mutex_;
     std::string gathered_;
+    UtcTime second_{};         // of the last line
+    std::string second_text_;  // `2026-11-23T08:40:16.`
     std::uint64_t gathered_lines_ = 0;
     std::uint64_t dropped_ = 0;
     bool ordered_ = false;  // the writer has been told to write

@@ -2,7 +2,7 @@
 
 #include "transport/base/ascii.hpp"
 
-#include <array>
+#include <algorithm>
 #include <vector>
 
 namespace mailflow {
@@ -60,8 +60,22 @@ void append_escaped(std::string& line, std::string_view octets) {
     }
 }
 
+bool is_plain(char c) noexcept {
+    return c >= ' ' && c < 0x7f && c != '\\' && c != '"';
+}
+
 void append_text(std::string& line, std::string_view text) {
     for (std::size_t at = 0; at < text.size();) {
+        // Nearly all of it, at once.
+        auto plain = at;
+        while (plain < text.size() && is_plain(text[plain])) {
+            ++plain;
+        }
+        line += text.substr(at, plain - at);
+        at = plain;
+        if (at == text.size()) {
+            return;
+        }
         const auto length = utf8_length(text, at);
         const auto character = text.substr(at, length == 0 ? 1 : length);
         at += character.size();

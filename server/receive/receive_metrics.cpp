@@ -69,7 +69,8 @@ CountedVerb counted_verb(std::string_view line) noexcept {
     const auto end = std::find_if(line.begin(), line.end(), [](char c) { return c == ' '; });
     const auto verb = line.substr(0, static_cast<std::size_t>(end - line.begin()));
     for (auto i = kFirstVerb; i < kVerbNames.size() - 1; ++i) {
-        if (ascii::equal_ignoring_case(verb, kVerbNames[i])) {
+        if (verb.size() == kVerbNames[i].size() &&
+            ascii::equal_ignoring_case(verb, kVerbNames[i])) {
             return static_cast<CountedVerb>(i);
         }
     }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
@@ -143,26 +142,43 @@ std::span<const MetricInfo> metric_infos() noexcept {
 }
 
 struct Metrics::Members {
-    prometheus::Registry registry;
+    // A cache line each, so that lanes that count different things do not wait for each other.
+    struct alignas(64) Count {
+        std::atomic<std::uint64_t> value = 0;
+    };
+
+    using Counts = std::map<prometheus::Labels, std::unique_ptr<Count>>;
+
+    std::vector<prometheus::MetricFamily> collect() const;
+
+    prometheus::Registry registry;  // gauges and histograms
+    mutable std::mutex mutex;
+    std::map<std::string_view, Counts> counters;
 };
 
+std::vector<prometheus::MetricFamily> Metrics::Members::collect() const {
+    auto families = registry.Collect();
+    const std::lock_guard lock(mutex);
+    for (const auto& [name, counts] : counters) {
+        const auto& info = *std::find_if(
+            kMetrics.begin(), kMetrics.end(), [&](const auto& one) { return one.name == name; });
+        prometheus::MetricFamily family;
+        family.name = info.name;
+        family.help = info.help;
+        family.type = prometheus::MetricType::Counter;
+        for (const auto& [labels, count] : counts) {
+            auto& metric = family.metric.emplace_back();
+            for (const auto& [label, value] : labels) {
+                metric.label.push_back({label, value});
+            }
+            metric.counter.value = static_cast<double>(count->value.load());
+        }
+        families.push_back(std::move(family));
+    }
+    return families;
+}
+
 // ---- handles
-
-void Counter::add() noexcept {
-    if (counter_ != nullptr) {
-        counter_->Increment();
-    }
-}
-
-void Counter::add(std::uint64_t count) noexcept {
-    if (counter_ != nullptr) {
-        counter_->Increment(static_cast<double>(count));
-    }
-}
-
-double Counter::value() const noexcept {
-    return counter_ == nullptr ? 0 : counter_->Value();
-}
 
 void Gauge::add(double change) noexcept {
     if (gauge_ != nullptr) {
@@ -195,12 +211,13 @@ Metrics::~Metrics() = default;
 
 Counter Metrics::counter(std::string_view name, const Labels& labels) {
     const auto& info = info_of(name, MetricKind::counter, labels);
-    auto& family = prometheus::BuildCounter()
-                       .Name(std::string(info.name))
-                       .Help(std::string(info.help))
-                       .Register(members_->registry);
+    const std::lock_guard lock(members_->mutex);
+    auto& count = members_->counters[info.name][to_map(labels)];
+    if (!count) {
+        count = std::make_unique<Members::Count>();
+    }
     Counter handle;
-    handle.counter_ = &family.Add(to_map(labels));
+    handle.count_ = &count->value;
     return handle;
 }
 
@@ -228,7 +245,7 @@ Histogram Metrics::histogram(
 }
 
 std::string Metrics::text() const {
-    auto families = members_->registry.Collect();
+    auto families = members_->collect();
     // Sorted, so that two readings can be compared by eye.
     std::sort(families.begin(), families.end(), [](const auto& a, const auto& b) {
         return a.name < b.name;

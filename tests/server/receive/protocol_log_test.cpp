@@ -107,11 +107,13 @@ TEST_CASE("Sessions are told apart, restarts included", "[protocol-log]") {
     std::set<std::string> ids;
 
     for (int i = 0; i < 100; ++i) {
-        ids.insert(fixture.session()->id());
+        const auto session = fixture.session();
+        ids.insert(std::string(session->id()));
     }
     fixture.clock.advance(std::chrono::seconds(1));
     ProtocolLog again("log", {fixture.writer, fixture.disk, fixture.clock, Log()});
-    ids.insert(again.open_session(fixture.connector, {}, {})->id());
+    const auto later = again.open_session(fixture.connector, {}, {});
+    ids.insert(std::string(later->id()));
 
     CHECK(ids.size() == 101);
     CHECK(ids.begin()->size() == 16);
