@@ -1,14 +1,11 @@
 #include "server/receive/auth_guard.hpp"
 
+#include "server/receive/rate_limiter.hpp"
 #include "transport/net/call_on.hpp"
-
-#include <algorithm>
 
 namespace mailflow {
 
 namespace {
-
-constexpr std::size_t kNetworkOctets = 8;  // of an IPv6 /64
 
 bool is_exempt(const TransportSettings& limits, const IpAddress& source) {
     return any_contains(limits.auth_failure_exempt_ranges, source);
@@ -29,15 +26,6 @@ void uncount(Table& table, const Key& key) {
 }
 
 }  // namespace
-
-IpAddress source_network(const IpAddress& address) noexcept {
-    if (address.is_v4()) {
-        return address;
-    }
-    auto octets = address.bytes();
-    std::fill(octets.begin() + kNetworkOctets, octets.end(), std::uint8_t{0});
-    return IpAddress::v6(octets);
-}
 
 // ---- tables
 

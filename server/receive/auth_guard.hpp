@@ -39,9 +39,6 @@ constexpr Duration kKnownSourceFor = std::chrono::hours(24 * 30);
 // Sources, accounts, and pairs of both that are remembered; each.
 constexpr std::size_t kMaxAuthEntries = 100'000;
 
-// What is counted as one source: an IPv4 address, the /64 of an IPv6 address.
-[[nodiscard]] IpAddress source_network(const IpAddress& address) noexcept;
-
 struct AuthTry {
     IpAddress source;     // the client's address
     std::string account;  // one text for one account; no case

@@ -1,5 +1,6 @@
 #include "server/receive/listener.hpp"
 
+#include "server/receive/proxied_stream.hpp"
 #include "transport/base/error.hpp"
 #include "transport/net/call_on.hpp"
 
@@ -27,6 +28,12 @@ std::string joined(const std::vector<std::string>& names) {
         text.append(text.empty() ? "" : ", ").append(name);
     }
     return text;
+}
+
+bool contains(const std::vector<IpRange>& ranges, const IpAddress& address) noexcept {
+    return std::any_of(ranges.begin(), ranges.end(), [&address](const auto& range) {
+        return range.contains(address);
+    });
 }
 
 // What listens, and the names of the enabled connectors that want it.
@@ -64,17 +71,22 @@ ReceiveServer::ReceiveServer(Network& network, std::vector<ReceiveLane*> lanes)
 
 ReceiveServer::~ReceiveServer() = default;
 
+template <class Change>
+void ReceiveServer::tell_lanes(const Change& change) {
+    for (auto* const lane : lanes_) {
+        if (&lane->services.lane == &home()) {
+            change(*lane);
+        } else {
+            lane->services.lane.post([lane, change] { change(*lane); });
+        }
+    }
+}
+
 // ---- bindings
 
 void ReceiveServer::apply(OrganizationPtr organization) {
     organization_ = std::move(organization);
-    for (auto* const lane : lanes_) {
-        if (&lane->services.lane == &home()) {
-            lane->organization = organization_;
-        } else {
-            lane->services.lane.post([lane, now = organization_] { lane->organization = now; });
-        }
-    }
+    tell_lanes([now = organization_](ReceiveLane& lane) { lane.organization = now; });
     if (stopping_) {
         return;
     }
@@ -97,6 +109,14 @@ void ReceiveServer::apply(OrganizationPtr organization) {
             open(listener, key);
         }
     }
+}
+
+void ReceiveServer::set_tls_contexts(const TlsContextsPtr& contexts) {
+    tell_lanes([contexts](ReceiveLane& lane) { lane.tls = contexts; });
+}
+
+void ReceiveServer::set_pressure(const Pressure& pressure) {
+    tell_lanes([pressure](ReceiveLane& lane) { lane.pressure = pressure; });
 }
 
 void ReceiveServer::open(Listener& listener, const ListenerKey& key) {
@@ -141,8 +161,18 @@ Task<void> ReceiveServer::accept_loop(std::shared_ptr<Acceptor> acceptor, Listen
     for (;;) {
         auto& lane = next_lane();
         auto stream = co_await acceptor->accept(lane.services.lane);
+        if (stream && !is_balancer(key, (*stream)->remote().address)) {
+            const auto reached = (*stream)->local().address;
+            admit(key, reached, lane, std::move(*stream));
+            continue;
+        }
         if (stream) {
-            admit(key, lane, std::move(*stream));
+            ++live_;
+            ++headers_awaited_;
+            lane.services.lane.post([this, key, &lane, waiting = std::move(*stream)]() mutable {
+                lane.services.lane.spawn(
+                    "proxied connection", admit_proxied(key, &lane, std::move(waiting)));
+            });
             continue;
         }
         if (stream.error() == Error::cancelled || stopping_) {
@@ -166,20 +196,66 @@ const ReceiveConnector* ReceiveServer::select(
     if (key.owner.empty()) {
         return select_receive_connector(all, local, client);
     }
-    const auto owner = std::find_if(all.begin(), all.end(), [&key](const auto& connector) {
-        return connector.name == key.owner;
-    });
-    return owner == all.end() ? nullptr
-                              : select_receive_connector(std::span(&*owner, 1), local, client);
+    const auto* const owner = find_connector(key.owner);
+    return owner == nullptr ? nullptr
+                            : select_receive_connector(std::span(owner, 1), local, client);
 }
 
+const ReceiveConnector* ReceiveServer::find_connector(const std::string& name) const noexcept {
+    const auto& all = organization_->receive_connectors();
+    const auto found = std::find_if(
+        all.begin(), all.end(), [&name](const auto& connector) { return connector.name == name; });
+    return found == all.end() ? nullptr : &*found;
+}
+
+// Only who is listed is believed; to all others the header is an unknown command.
+bool ReceiveServer::is_balancer(const ListenerKey& key, const IpAddress& peer) const {
+    const auto listener = listeners_.find(key);
+    if (listener == listeners_.end()) {
+        return false;
+    }
+    const auto& names = listener->second.state.connectors;
+    return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+        const auto* const connector = find_connector(name);
+        return connector != nullptr && contains(connector->proxy_protocol_from, peer);
+    });
+}
+
+// On the connection's lane, then on the accepting one.
+Task<void> ReceiveServer::admit_proxied(
+    ListenerKey key, ReceiveLane* lane, std::unique_ptr<Stream> stream) {
+    const auto peer = stream->remote();
+    const auto reached = stream->local().address;
+    auto proxied = co_await read_proxy_header(*lane, std::move(stream));
+    if (!proxied) {
+        lane->services.log.info(
+            "no PROXY header", {{"peer", peer.text()}, {"reason", proxied.error().message()}});
+    }
+    home().post([this, key, reached, lane, proxied = std::move(proxied)]() mutable {
+        --headers_awaited_;
+        if (proxied && !stopping_) {
+            admit(key, reached, *lane, std::move(*proxied));
+        }
+        --live_;
+    });
+}
+
+// `reached`: the local address the connection came in by; a balancer's header may name another.
 void ReceiveServer::admit(
-    const ListenerKey& key, ReceiveLane& lane, std::unique_ptr<Stream> stream) {
+    const ListenerKey& key,
+    const IpAddress& reached,
+    ReceiveLane& lane,
+    std::unique_ptr<Stream> stream) {
     // Connectors are matched by what they are configured with: port 0 stands for the port the
     // system chose.
-    const Endpoint local{stream->local().address, key.binding.port};
+    Endpoint bound{stream->local().address, key.binding.port};
     const auto client = stream->remote().address;
-    const auto* const connector = select(key, local, client);
+    const auto* connector = select(key, bound, client);
+    if (connector == nullptr && reached != bound.address) {
+        // The address the header names is the balancer's own: no connector knows it.
+        bound.address = reached;
+        connector = select(key, bound, client);
+    }
     auto verdict = Verdict::accept();
     if (connector == nullptr) {
         verdict = {no_service(), "no connector for this client"};
@@ -188,44 +264,85 @@ void ReceiveServer::admit(
             check_connection(*connector, client, connections_.counts(connector->name, client));
     }
     if (!verdict.is_accepted()) {
-        log().info(
-            "connection refused",
-            {{"client", client.text()},
-             {"local", stream->local().text()},
-             {"connector", connector == nullptr ? "" : connector->name},
-             {"reason", verdict.reason}});
-        // A socket that was just accepted has room for one line.
-        const auto words = verdict.refusal->wire();
-        static_cast<void>(stream->try_write(words));
-        stream->shutdown_send();
-        stream->close();
+        refuse(verdict, connector, *stream);
         return;
     }
 
     connections_.add(connector->name, client);
+    update_stress(connector->name);
     ++live_;
-    auto rights = Rights::of(organization_, *connector);
+    auto arrival = Arrival{Rights::of(organization_, *connector), bound};
     if (&lane.services.lane == &home()) {
-        start_session(lane, std::move(stream), std::move(rights));
+        start_session(lane, std::move(stream), std::move(arrival));
     } else {
         lane.services.lane.post(
-            [this, &lane, stream = std::move(stream), rights = std::move(rights)]() mutable {
-                start_session(lane, std::move(stream), std::move(rights));
+            [this, &lane, stream = std::move(stream), arrival = std::move(arrival)]() mutable {
+                start_session(lane, std::move(stream), std::move(arrival));
             });
     }
 }
 
+void ReceiveServer::refuse(
+    const Verdict& verdict, const ReceiveConnector* connector, Stream& stream) {
+    log().info(
+        "connection refused",
+        {{"client", stream.remote().address.text()},
+         {"local", stream.local().text()},
+         {"connector", connector == nullptr ? "" : connector->name},
+         {"reason", verdict.reason}});
+    if (auto* const metrics = lanes_.front()->services.metrics) {
+        metrics->connection_refused(verdict.reason);
+    }
+    // A socket that was just accepted has room for one line. Who expects TLS could not read it.
+    if (connector == nullptr || connector->tls != TlsMode::implicit) {
+        const auto words = verdict.refusal->wire();
+        static_cast<void>(stream.try_write(words));
+    }
+    stream.shutdown_send();
+    stream.close();
+}
+
 void ReceiveServer::start_session(
-    ReceiveLane& lane, std::unique_ptr<Stream> stream, Rights rights) {
+    ReceiveLane& lane, std::unique_ptr<Stream> stream, Arrival arrival) {
     SessionHost& host = *this;
     auto session =
-        std::make_unique<ReceiveSession>(lane, host, std::move(stream), std::move(rights));
+        std::make_unique<ReceiveSession>(lane, host, std::move(stream), std::move(arrival));
     lane.services.lane.spawn("receive session", ReceiveSession::run(std::move(session)));
 }
 
-void ReceiveServer::release(const std::string& connector, const IpAddress& client) noexcept {
+void ReceiveServer::release(const std::string& connector, const IpAddress& client) {
     connections_.remove(connector, client);
+    update_stress(connector);
     --live_;
+}
+
+// Attack case 15.
+void ReceiveServer::update_stress(const std::string& name) {
+    const auto* const connector = find_connector(name);
+    const bool was = stressed_.contains(name);
+    const auto total = connections_.counts(name, {}).total;
+    const bool now = connector != nullptr && is_stressed(*connector, total, was);
+    if (now == was) {
+        return;
+    }
+    if (now) {
+        stressed_.insert(name);
+    } else {
+        stressed_.erase(name);
+    }
+    log().warning(
+        now ? "stress mode begins" : "stress mode ends",
+        {{"connector", name}, {"connections", total}});
+    tell_lanes([name, now](ReceiveLane& lane) {
+        if (!now) {
+            lane.stressed.erase(name);
+            return;
+        }
+        lane.stressed.insert(name);
+        for (auto& session : lane.sessions) {
+            session.stress_changed();
+        }
+    });
 }
 
 void ReceiveServer::session_ended(
@@ -239,21 +356,21 @@ void ReceiveServer::session_ended(
 
 namespace {
 
-Task<bool> take_token(
-    RateLimiter* messages,
+Task<bool> take_now(
+    RateLimiter* rates,
     const Clock* clock,
-    std::string connector,
-    IpAddress client,
-    std::uint32_t per_minute) {
-    co_return messages->take(connector, client, per_minute, clock->monotonic());
+    std::string key,
+    RateLimits limits,
+    RateLimiter::Use use) {
+    co_return rates->take(key, limits, use, clock->monotonic());
 }
 
 }  // namespace
 
-Task<bool> ReceiveServer::take_message_token(
-    Lane& lane, std::string connector, IpAddress client, std::uint32_t per_minute) {
+Task<bool> ReceiveServer::take_tokens(
+    Lane& lane, std::string key, RateLimits limits, RateLimiter::Use use) {
     const auto make = [&] {
-        return take_token(&messages_, &home().clock(), connector, client, per_minute);
+        return take_now(&rates_, &home().clock(), key, limits, use);
     };
     const bool taken = co_await call_on(lane, home(), make);
     co_return taken;

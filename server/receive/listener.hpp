@@ -10,6 +10,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -41,8 +42,11 @@ class ReceiveServer final : private SessionHost {
     ~ReceiveServer() override;
 
     // Opens new bindings, closes those no longer wanted; live sessions stay and see the change at
-    // their next MAIL.
+    // their next EHLO or MAIL.
     void apply(OrganizationPtr organization);
+    // For the handshakes from now on. Before the organization they were made for.
+    void set_tls_contexts(const TlsContextsPtr& contexts);
+    void set_pressure(const Pressure& pressure);
     // By binding. The names and reasons of what is not open are in the log too.
     [[nodiscard]] std::vector<ListenerState> listeners() const;
 
@@ -62,10 +66,18 @@ class ReceiveServer final : private SessionHost {
     };
 
     Task<void> accept_loop(std::shared_ptr<Acceptor> acceptor, ListenerKey key);
-    void admit(const ListenerKey& key, ReceiveLane& lane, std::unique_ptr<Stream> stream);
+    [[nodiscard]] bool is_balancer(const ListenerKey& key, const IpAddress& peer) const;
+    Task<void> admit_proxied(ListenerKey key, ReceiveLane* lane, std::unique_ptr<Stream> stream);
+    void admit(
+        const ListenerKey& key,
+        const IpAddress& reached,
+        ReceiveLane& lane,
+        std::unique_ptr<Stream> stream);
     [[nodiscard]] const ReceiveConnector* select(
         const ListenerKey& key, const Endpoint& local, const IpAddress& client) const noexcept;
-    void start_session(ReceiveLane& lane, std::unique_ptr<Stream> stream, Rights rights);
+    [[nodiscard]] const ReceiveConnector* find_connector(const std::string& name) const noexcept;
+    void refuse(const Verdict& verdict, const ReceiveConnector* connector, Stream& stream);
+    void start_session(ReceiveLane& lane, std::unique_ptr<Stream> stream, Arrival arrival);
     void open(Listener& listener, const ListenerKey& key);
     [[nodiscard]] ReceiveLane& next_lane() noexcept;
 
@@ -73,10 +85,14 @@ class ReceiveServer final : private SessionHost {
 
     [[nodiscard]] const Log& log() const noexcept { return lanes_.front()->services.log; }
 
-    void release(const std::string& connector, const IpAddress& client) noexcept;
+    void release(const std::string& connector, const IpAddress& client);
+    void update_stress(const std::string& connector);
+    // On every lane, on this one at once.
+    template <class Change>
+    void tell_lanes(const Change& change);
 
-    Task<bool> take_message_token(
-        Lane& lane, std::string connector, IpAddress client, std::uint32_t per_minute) override;
+    Task<bool> take_tokens(
+        Lane& lane, std::string key, RateLimits limits, RateLimiter::Use use) override;
     void session_ended(Lane& lane, const std::string& connector, const IpAddress& client) override;
 
     Network& network_;
@@ -85,7 +101,9 @@ class ReceiveServer final : private SessionHost {
     OrganizationPtr organization_;
     std::map<ListenerKey, Listener> listeners_;
     ConnectionCounter connections_;
-    RateLimiter messages_;
+    RateLimiter rates_;
+    std::set<std::string, std::less<>> stressed_;  // connectors
+    std::size_t headers_awaited_ = 0;              // of balancers
     std::size_t live_ = 0;
     bool stopping_ = false;
 };

@@ -3,17 +3,23 @@
 // referred to outlives the sessions.
 #pragma once
 
+#include "server/receive/authenticator.hpp"
+#include "server/receive/pressure.hpp"
+#include "server/receive/protocol_log.hpp"
+#include "server/receive/receive_metrics.hpp"
 #include "transport/base/id.hpp"
 #include "transport/net/lane.hpp"
 #include "transport/org/organization.hpp"
 #include "transport/ports/body_store.hpp"
 #include "transport/ports/directory.hpp"
 #include "transport/ports/queue_store.hpp"
+#include "transport/ports/tls_contexts.hpp"
 #include "transport/ports/tracking_sink.hpp"
 
 #include <boost/intrusive/list.hpp>
 
 #include <functional>
+#include <set>
 #include <string>
 
 namespace mailflow {
@@ -29,6 +35,10 @@ struct ReceiveServices {
     // business.
     std::function<void(QueuedMessagePtr)> announce;
     Log log;
+    // Each may be absent: then nobody logs in, nothing is counted, nothing is written down.
+    Authenticator* authenticator = nullptr;  // of this lane
+    ReceiveMetrics* metrics = nullptr;       // of this lane
+    ProtocolLog* protocol_log = nullptr;
 };
 
 // A live session as its lane's registry sees it. Unlinks itself when it ends.
@@ -44,6 +54,8 @@ class LiveSession : public boost::intrusive::list_base_hook<
     virtual void stop() = 0;
     // Closes at once.
     virtual void abort() = 0;
+    // ReceiveLane::stressed is another: a shorter patience begins now.
+    virtual void stress_changed() = 0;
 };
 
 struct ReceiveLane {
@@ -52,6 +64,9 @@ struct ReceiveLane {
 
     ReceiveServices services;
     OrganizationPtr organization;
+    TlsContextsPtr tls;  // null: no STARTTLS anywhere
+    Pressure pressure;
+    std::set<std::string, std::less<>> stressed;  // connectors in stress mode, by name
     boost::intrusive::list<LiveSession, boost::intrusive::constant_time_size<false>> sessions;
     std::string decoded;        // scratch of the body receivers; contents hold within one call
     bool store_failed = false;  // latched: MAIL answers 451 from now on

@@ -1,11 +1,11 @@
 #include "server/receive/receive_session.hpp"
 
+#include "server/receive/bare_address.hpp"
 #include "transport/base/error.hpp"
-#include "transport/mail/trace_field.hpp"
-#include "transport/queue/recipient_lookup.hpp"
 #include "transport/smtp/limits.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 namespace mailflow {
@@ -16,8 +16,6 @@ namespace {
 constexpr std::size_t kReplyBatch = 8 * 1024;
 // What an idle session may keep of its reply buffer.
 constexpr std::size_t kIdleReplyBuffer = 128;
-// Recipients over the limit that are answered 452 before the session is closed (attack case 18).
-constexpr std::uint32_t kMaxExcessRecipients = 1000;
 // How long a client may take to end after our last reply.
 constexpr Duration kFinishPatience = std::chrono::seconds(2);
 
@@ -27,66 +25,104 @@ constexpr std::string_view kSessionTimeout =
 constexpr std::string_view kStopping =
     "421 4.3.2 Service not available, closing transmission channel\r\n";
 
-smtp::ReceiveProtocol::Settings protocol_settings(const Rights& rights, const IpAddress& client) {
+constexpr std::string_view kBannerCode = "220 ";
+
+smtp::ReceiveProtocol::Settings protocol_settings(
+    const Rights& rights, const IpAddress& client, bool may_log_in) {
     smtp::ReceiveProtocol::Settings settings;
+    const auto& connector = *rights.connector;
     settings.fqdn = rights.fqdn();
     settings.client = client.text();
-    settings.extensions.size = rights.max_message_size();
-    settings.max_protocol_errors = rights.connector->max_protocol_errors;
+    settings.max_protocol_errors = connector.max_protocol_errors;
+    settings.requires_tls = connector.tls == TlsMode::required;
+    settings.without_auth = connector.auth_mechanisms == 0 || !may_log_in;
+    settings.requires_ehlo_domain = connector.require_ehlo_domain;
+    settings.max_chunk = max_chunk(rights);
+    if (connector.banner.size() > kBannerCode.size()) {
+        settings.banner = connector.banner.substr(kBannerCode.size());
+    }
     return settings;
-}
-
-std::string sender_text(const ReversePath& path) {
-    return path.is_null() ? "<>" : path.text();
 }
 
 }  // namespace
 
 ReceiveSession::ReceiveSession(
-    ReceiveLane& lane, SessionHost& host, std::unique_ptr<Stream> stream, Rights rights)
+    ReceiveLane& lane, SessionHost& host, std::unique_ptr<Stream> stream, Arrival arrival)
     : lane_(lane)
     , host_(host)
     , connection_(lane.services.lane, std::move(stream))
-    , rights_(std::move(rights))
+    , rights_(std::move(arrival.rights))
+    , bound_(arrival.bound)
     , counted_as_(rights_.connector->name)
-    , protocol_(protocol_settings(rights_, connection_.remote().address))
-    , started_(lane.services.lane.clock().monotonic()) {
+    , client_(connection_.remote().address)
+    , protocol_(protocol_settings(rights_, client_, lane.services.authenticator != nullptr))
+    , started_(clock().monotonic()) {
     lane_.sessions.push_back(*this);
+    if (services().metrics != nullptr) {
+        services().metrics->session_started();
+    }
+    if (services().protocol_log != nullptr) {
+        protocol_log_ = services().protocol_log->open_session(
+            *rights_.connector, connection_.local(), connection_.remote());
+    }
+    if (protocol_log_ != nullptr) {
+        protocol_log_->connected();
+    }
 }
 
 ReceiveSession::~ReceiveSession() {
-    host_.session_ended(lane_.services.lane, counted_as_, client());
+    if (protocol_log_ != nullptr) {
+        protocol_log_->disconnected(connection_.is_expired() ? "timed out" : "");
+    }
+    if (services().metrics != nullptr) {
+        const auto outcome = connection_.is_expired() ? SessionOutcome::timed_out : outcome_;
+        services().metrics->session_ended(kind_of(*rights_.connector), outcome);
+    }
+    host_.session_ended(services().lane, counted_as_, connection_.remote().address);
 }
 
 // ---- the loop
 
 Task<void> ReceiveSession::run(std::unique_ptr<ReceiveSession> session) {
+    auto& self = *session;
+    if (self.rights_.connector->tls == TlsMode::implicit) {
+        const auto step = co_await self.begin_implicit_tls();
+        if (step == Step::drop) {
+            self.connection_.close();
+            co_return;
+        }
+    }
     // Attack case 10: who talks before the greeting does not listen.
-    if (session->connection_.has_input()) {
-        session->add(smtp::ReceiveProtocol::on_unauthorized_pipelining().reply);
-        session->log().info("input before greeting", {{"client", session->client().text()}});
+    if (self.connection_.has_input()) {
+        self.outcome_ = SessionOutcome::closed;
+        self.add(smtp::ReceiveProtocol::on_unauthorized_pipelining().reply);
+        self.count_refusal("input before greeting");
+        self.log().info("input before greeting", {{"client", self.client_.text()}});
     } else {
-        const auto& banner = session->rights_.connector->banner;
-        session->out_ =
-            banner.empty() ? "220 " + session->rights_.fqdn() + " ESMTP mailflow ready" : banner;
-        session->out_ += "\r\n";
-        co_await session->serve();
+        self.greet();
+        co_await self.serve();
     }
-    const auto error = co_await session->flush();
+    const auto error = co_await self.flush();
     // After QUIT nothing more comes that could turn our last words into a reset.
-    const bool polite = session->quit_ && session->connection_.buffered() == 0;
+    const bool polite = self.outcome_ == SessionOutcome::quit && self.connection_.buffered() == 0;
     if (!error && !polite) {
-        co_await session->connection_.finish(kFinishPatience);
+        co_await self.connection_.finish(kFinishPatience);
     }
+}
+
+void ReceiveSession::greet() {
+    const auto& banner = rights_.connector->banner;
+    out_ = banner.empty() ? "220 " + rights_.fqdn() + " ESMTP mailflow ready" : banner;
+    out_ += "\r\n";
 }
 
 Task<void> ReceiveSession::serve() {
     for (;;) {
-        auto step = Step::go_on;
-        if (const auto line = connection_.buffered_line(smtp::kMaxCommandLine)) {
-            step = on_line(*line);
-        } else {
+        const auto limit = protocol_.max_line();
+        auto line = connection_.buffered_line(limit);
+        if (!line) {
             if (is_stopping()) {
+                outcome_ = SessionOutcome::stopped;
                 out_ += kStopping;
                 co_return;
             }
@@ -96,12 +132,14 @@ Task<void> ReceiveSession::serve() {
                 co_return;
             }
             waiting_ = true;
-            const auto next = co_await connection_.read_line(smtp::kMaxCommandLine);
+            const auto next = co_await connection_.read_line(limit);
             waiting_ = false;
-            step = on_line(next);
+            line = next;
         }
-        if (step != Step::go_on && step != Step::finish && step != Step::drop) {
-            step = co_await do_step(step);
+        auto action = next_action(*line);
+        auto step = perform(action);
+        if (step == Step::wait) {
+            step = co_await proceed(action);
         }
         if (step == Step::finish) {
             co_return;
@@ -120,41 +158,61 @@ Task<void> ReceiveSession::serve() {
     }
 }
 
-Task<ReceiveSession::Step> ReceiveSession::do_step(Step step) {
-    auto result = Step::go_on;
-    if (step == Step::recipient) {
-        result = co_await judge_recipient();
-    } else if (step == Step::rate) {
-        result = co_await judge_rate();
-    } else if (step == Step::data) {
-        result = co_await receive_message();
-    }
-    co_return result;
-}
-
-ReceiveSession::Step ReceiveSession::on_line(const Result<std::string_view>& line) {
+// A line that did not come is a Drop.
+smtp::Action ReceiveSession::next_action(const Result<std::string_view>& line) {
     if (!line && line.error() != Error::line_too_long) {
         log().debug(
-            "connection ended", {{"client", client().text()}, {"reason", line.error().message()}});
-        return Step::drop;
+            "connection ended", {{"client", client_.text()}, {"reason", line.error().message()}});
+        return smtp::Drop{};
     }
-    auto action = smtp::Action(smtp::Drop{});
-    if (!line) {
-        action = protocol_.on_line_too_long();
-    } else if (connection_.last_line_was_bare()) {
+    if (services().metrics != nullptr) {
+        services().metrics->received(line ? line->size() + 2 : 0);
+        verb_ = !line                                    ? CountedVerb::other
+                : protocol_.phase() == smtp::Phase::auth ? CountedVerb::auth
+                                                         : counted_verb(*line);
+    }
+    if (protocol_log_ != nullptr) {
+        protocol_log_->received(line ? *line : std::string_view("(line too long)"));
+    }
+    auto action = line ? give_to_protocol(*line) : protocol_.on_line_too_long();
+    if (std::holds_alternative<smtp::Drop>(action)) {
+        // Attack case 9.
+        outcome_ = SessionOutcome::closed;
+        count_refusal("foreign protocol");
+        log().info("foreign protocol", {{"client", client_.text()}});
+        return action;
+    }
+    // RFC 2920 §3.1; attack cases 4 and 10. Behind STARTTLS nothing may come before our 220, not
+    // even in a segment of its own.
+    const bool overrun =
+        protocol_.must_end_group() &&
+        (connection_.buffered() > 0 ||
+         (std::holds_alternative<smtp::BeginTls>(action) && connection_.has_input()));
+    if (overrun && !std::holds_alternative<smtp::Hangup>(action)) {
+        log().info("unauthorized pipelining", {{"client", client_.text()}});
+        count_refusal("unauthorized pipelining");
+        return smtp::ReceiveProtocol::on_unauthorized_pipelining();
+    }
+    // Attack case 15.
+    if (is_stressed() && protocol_.protocol_errors() > kStressedErrors) {
+        return smtp::Hangup{smtp::make_reply(
+            421, "4.7.0", "Too many errors on this connection, closing transmission channel")};
+    }
+    return action;
+}
+
+smtp::Action ReceiveSession::give_to_protocol(std::string_view line) {
+    if (connection_.last_line_was_bare()) {
         // RFC 5321 §2.3.8: a lone LF ends no line. The parser sees it as the control octet it is
         // and refuses.
-        action = protocol_.on_command(std::string_view(line->data(), line->size() + 1));
-    } else {
-        action = protocol_.on_command(*line);
+        return protocol_.on_command(std::string_view(line.data(), line.size() + 1));
     }
-    // RFC 2920 §3.1; attack case 10.
-    if (protocol_.must_end_group() && connection_.buffered() > 0 &&
-        !std::holds_alternative<smtp::Hangup>(action)) {
-        log().info("unauthorized pipelining", {{"client", client().text()}});
-        action = smtp::ReceiveProtocol::on_unauthorized_pipelining();
+    if (rights_.connector->submission && protocol_.phase() != smtp::Phase::auth) {
+        if (const auto completed = complete_bare_address(line, rights_.default_domain())) {
+            return protocol_.on_command(*completed);
+        }
     }
-    return perform(action);
+    return protocol_.on_command(line);
 }
 
 ReceiveSession::Step ReceiveSession::perform(smtp::Action& action) {
@@ -167,336 +225,109 @@ ReceiveSession::Step ReceiveSession::perform(smtp::Action& action) {
         return Step::go_on;
     }
     if (std::holds_alternative<smtp::CheckHelo>(action)) {
+        refresh_rights();
+        update_extensions();
         add(protocol_.helo_accepted());
         transaction_.reset();
         return Step::go_on;
     }
     if (const auto* check = std::get_if<smtp::CheckSender>(&action)) {
-        return judge_sender(check->mail);
+        return judge_sender_at_once(check->mail);
     }
-    if (auto* check = std::get_if<smtp::CheckRecipient>(&action)) {
-        transaction_->asked.emplace(std::move(check->recipient.path));
-        return Step::recipient;
-    }
-    if (const auto* data = std::get_if<smtp::ReceiveData>(&action)) {
-        add(data->reply);
-        return Step::data;
+    if (const auto* cancelled = std::get_if<smtp::AuthCancelled>(&action)) {
+        cancel_auth();
+        add(cancelled->reply);
+        return Step::go_on;
     }
     if (const auto* hangup = std::get_if<smtp::Hangup>(&action)) {
-        add(hangup->reply);
-        quit_ = hangup->reply.code == 221;
-        return Step::finish;
+        return hang_up(hangup->reply);
     }
-    log().info("foreign protocol", {{"client", client().text()}});
+    if (std::holds_alternative<smtp::Drop>(action)) {
+        return Step::drop;
+    }
+    return Step::wait;
+}
+
+// For actions that wait for somebody: who does it.
+struct ReceiveSession::Proceed {
+    ReceiveSession& self;
+
+    Task<Step> operator()(smtp::CheckSender& check) const { return self.judge_sender(check.mail); }
+
+    Task<Step> operator()(smtp::CheckRecipient& check) const {
+        return self.judge_recipient(check.recipient);
+    }
+
+    Task<Step> operator()(smtp::CheckName& check) const { return self.answer_name(check); }
+
+    Task<Step> operator()(smtp::BeginTls& begin) const {
+        return self.begin_tls(std::move(begin.reply));
+    }
+
+    Task<Step> operator()(smtp::BeginAuth& begin) const { return self.begin_auth(begin); }
+
+    Task<Step> operator()(smtp::AuthResponse& response) const {
+        return self.continue_auth(std::move(response.octets));
+    }
+
+    Task<Step> operator()(smtp::ApplyXclient& xclient) const {
+        return self.apply_xclient(xclient.attributes);
+    }
+
+    Task<Step> operator()(smtp::ReceiveData& data) const {
+        return self.receive_message(std::move(data.reply));
+    }
+
+    Task<Step> operator()(smtp::ReceiveChunk& chunk) const { return self.receive_chunk(chunk); }
+
+    Task<Step> operator()(smtp::DiscardChunk& chunk) const {
+        return self.discard_chunk(chunk.size, std::move(chunk.reply));
+    }
+
+    template <class Quick>
+    Task<Step> operator()(Quick&) const {
+        throw std::logic_error("this action does not wait");
+    }
+};
+
+// The second half of `perform`. No coroutine itself: a command costs one frame at most.
+Task<ReceiveSession::Step> ReceiveSession::proceed(smtp::Action& action) {
+    return std::visit(Proceed{*this}, action);
+}
+
+ReceiveSession::Step ReceiveSession::hang_up(const smtp::Reply& reply) {
+    add(reply);
+    outcome_ = reply.code == 221 ? SessionOutcome::quit : SessionOutcome::closed;
+    return Step::finish;
+}
+
+// The connection broke while something was under way.
+ReceiveSession::Step ReceiveSession::lost(const ErrorCode& error) {
+    log().debug("connection ended", {{"client", client_.text()}, {"reason", error.message()}});
     return Step::drop;
-}
-
-// ---- MAIL
-
-// The connector as it is configured now; as it was when it is gone.
-void ReceiveSession::refresh_rights() {
-    const auto& now = lane_.organization;
-    if (now == nullptr || now == rights_.organization) {
-        return;
-    }
-    for (const auto& connector : now->receive_connectors()) {
-        if (connector.enabled && connector.name == counted_as_) {
-            rights_ = Rights::of(now, connector);
-            return;
-        }
-    }
-}
-
-ReceiveSession::Step ReceiveSession::judge_sender(const smtp::Mail& mail) {
-    refresh_rights();
-    auto verdict = check_sender(rights_, mail);
-    if (lane_.store_failed && verdict.is_accepted()) {
-        verdict = {local_failure(Error::store_failed), "store failed"};
-    }
-    if (!verdict.is_accepted()) {
-        return refuse_sender(mail, verdict);
-    }
-    transaction_ = std::make_unique<Transaction>(rights_);
-    if (rights_.connector->message_rate_limit) {
-        return Step::rate;
-    }
-    add(protocol_.sender_accepted());
-    return Step::go_on;
-}
-
-ReceiveSession::Step ReceiveSession::refuse_sender(const smtp::Mail& mail, const Verdict& verdict) {
-    protocol_.sender_refused();
-    add(*verdict.refusal);
-    if (log().on(LogLevel::info)) {
-        log().info(
-            "sender refused",
-            {{"client", client().text()},
-             {"sender", sender_text(mail.path)},
-             {"reply", verdict.refusal->one_line()},
-             {"reason", verdict.reason}});
-    }
-    return Step::go_on;
-}
-
-Task<ReceiveSession::Step> ReceiveSession::judge_rate() {
-    const auto& connector = *rights_.connector;
-    const bool allowed = co_await host_.take_message_token(
-        lane_.services.lane, connector.name, client(), *connector.message_rate_limit);
-    if (allowed) {
-        add(protocol_.sender_accepted());
-        co_return Step::go_on;
-    }
-    transaction_.reset();
-    add(rate_exceeded());
-    log().info("sender refused", {{"client", client().text()}, {"reason", "message_rate_limit"}});
-    co_return Step::finish;
-}
-
-// ---- RCPT
-
-Task<ReceiveSession::Step> ReceiveSession::judge_recipient() {
-    auto& transaction = *transaction_;
-    const auto path = *std::exchange(transaction.asked, std::nullopt);
-    auto verdict = check_recipient_count(transaction.rights, transaction.recipients.size());
-    if (verdict.is_accepted()) {
-        auto resolved = co_await look_up_recipient(
-            lane_.services.directory, transaction.rights.organization, path);
-        verdict = check_recipient(transaction.rights, resolved);
-        if (verdict.is_accepted()) {
-            accept_recipient(path, std::move(*resolved));
-            co_return Step::go_on;
-        }
-    } else if (++transaction.excess > kMaxExcessRecipients) {
-        add(smtp::make_reply(421, "4.5.3", "Too many recipients, closing transmission channel"));
-        co_return Step::finish;
-    }
-
-    if (log().on(LogLevel::info)) {
-        log().info(
-            "recipient refused",
-            {{"client", client().text()},
-             {"sender", sender_text(protocol_.envelope().reverse_path)},
-             {"recipient", path.text()},
-             {"reply", verdict.refusal->one_line()},
-             {"reason", verdict.reason}});
-    }
-    const auto tarpit = transaction.rights.connector->tarpit_interval;
-    if (verdict.refusal->code >= 500 && tarpit.count() > 0 &&
-        !transaction.rights.is_exempt(client())) {
-        auto& lane = lane_.services.lane;
-        connection_.clear_deadline();
-        co_await lane.sleep_until(lane.clock().monotonic() + tarpit);
-    }
-    protocol_.recipient_refused();
-    add(*verdict.refusal);
-    co_return Step::go_on;
-}
-
-void ReceiveSession::accept_recipient(const ForwardPath& path, ResolvedRecipient resolved) {
-    auto& recipients = transaction_->recipients;
-    add(protocol_.recipient_accepted());
-    const auto target =
-        resolved.kind == ResolvedKind::mailbox ? RecipientTarget::mailbox : RecipientTarget::remote;
-    // Given twice, or by two of its addresses: it gets one copy.
-    const bool known = std::any_of(recipients.begin(), recipients.end(), [&](const auto& other) {
-        return other.target == target && other.address == resolved.address;
-    });
-    if (known) {
-        return;
-    }
-    auto recipient = QueuedRecipient{
-        static_cast<std::uint32_t>(recipients.size()),
-        target,
-        std::move(resolved.address),
-        path.text(),
-        std::move(resolved.mailbox),
-        RecipientState::ready,
-        false,
-        false,
-        0,
-        {},
-        {},
-        {}};
-    recipients.push_back(std::move(recipient));
-}
-
-// ---- DATA
-
-Task<ReceiveSession::Step> ReceiveSession::receive_message() {
-    const auto id = lane_.services.ids.next();
-    auto writer = co_await lane_.services.bodies.create(id);
-    if (!writer) {
-        out_.resize(out_.rfind("354 "));  // not yet written: the refusal takes its place
-        fail_message(id, writer.error());
-        co_return Step::go_on;
-    }
-    BodyReceiver body(std::move(*writer), transaction_->rights.max_message_size(), lane_.decoded);
-    auto error = co_await flush();
-    if (!error) {
-        error = co_await receive_body(body);
-    }
-    if (error) {
-        log().info(
-            "message broken off",
-            {{"id", id}, {"client", client().text()}, {"reason", error.message()}});
-        co_return Step::drop;
-    }
-    if (!body.is_complete()) {
-        refuse_message(id, check_message(transaction_->rights, body.finish_scan()));
-        co_return Step::finish;
-    }
-    connection_.clear_deadline();
-    const auto step = co_await keep_message(id, body);
-    co_return step;
-}
-
-// Until the end, or until it is not worth waiting for.
-Task<ErrorCode> ReceiveSession::receive_body(BodyReceiver& body) {
-    const auto& connector = *transaction_->rights.connector;
-    const auto& clock = lane_.services.lane.clock();
-    const auto start = clock.monotonic();
-    // Attack case 14: a client that keeps up kMinDataRate may take as long as it likes.
-    constexpr std::uint64_t kMinDataRate = 500;  // octets a second
-    connection_.set_last_words(kIdleTimeout);
-    while (!body.is_complete() && !body.is_hopeless()) {
-        const auto earned = std::chrono::seconds(body.octets() / kMinDataRate);
-        const auto patience = connector.connection_inactivity_timeout;
-        connection_.set_deadline(std::min(clock.monotonic() + patience, start + patience + earned));
-        const auto error = co_await connection_.read_to(body);
-        if (error) {
-            co_return error;
-        }
-    }
-    co_return ErrorCode();
-}
-
-Task<ReceiveSession::Step> ReceiveSession::keep_message(QueueId id, BodyReceiver& body) {
-    const auto verdict = check_message(transaction_->rights, body.finish_scan());
-    if (!verdict.is_accepted()) {
-        refuse_message(id, verdict);
-        co_return Step::go_on;
-    }
-    auto stored = co_await body.writer()->finish();
-    if (!stored) {
-        fail_message(id, stored.error());
-        co_return Step::go_on;
-    }
-    const auto ref = stored->ref;
-    const auto message =
-        std::make_shared<const QueuedMessage>(make_message(id, body, std::move(*stored)));
-    auto submission = Submission{*message};
-    const auto committed = co_await lane_.services.store.commit(std::move(submission));
-    if (!committed) {
-        lane_.services.bodies.discard(id, ref);
-        fail_message(id, committed.error());
-        co_return Step::go_on;
-    }
-
-    auto message_id = message->content.facts.message_id;
-    // Long ones would push the QueueId off the reply line.
-    constexpr std::size_t kMaxShownMessageId = 250;
-    if (message_id.empty() || message_id.size() > kMaxShownMessageId) {
-        message_id = "<" + id.text() + "@" + transaction_->rights.fqdn() + ">";
-    }
-    add(smtp::make_reply(
-        250, "2.6.0", message_id + " [QueueId=" + id.text() + "] Queued mail for delivery"));
-    announce(message, message_id);
-    end_transaction(true);
-    co_return Step::go_on;
-}
-
-QueuedMessage ReceiveSession::make_message(QueueId id, BodyReceiver& body, StoredBody stored) {
-    const auto& clock = lane_.services.lane.clock();
-    QueuedMessage message;
-    message.id = id;
-    message.accepted = clock.now();
-    message.origin = {
-        transaction_->rights.connector->name, protocol_.helo(), client(), protocol_.with_keyword()};
-    message.envelope = protocol_.take_envelope();
-    message.recipients = std::move(transaction_->recipients);
-
-    // RFC 5321 §4.4. The recipient is named only when there was no other.
-    ReceivedTrace trace;
-    trace.helo = message.origin.helo;
-    trace.client = client();
-    trace.by = transaction_->rights.fqdn();
-    trace.protocol = message.origin.protocol;
-    trace.id = id;
-    trace.time = message.accepted;
-    if (message.envelope.recipients.size() == 1) {
-        trace.only_recipient = message.envelope.recipients.front();
-    }
-    message.envelope.recipients.clear();  // they are in `recipients`, resolved
-    message.content.prefix = make_received(trace);
-    message.content.body = stored.ref;
-    message.content.facts = std::move(body.content());
-    message.body = std::move(stored.bytes);
-    return message;
-}
-
-void ReceiveSession::announce(QueuedMessagePtr message, const std::string& message_id) {
-    if (log().on(LogLevel::info)) {
-        log().info(
-            "message received",
-            {{"id", message->id},
-             {"message_id", message_id},
-             {"sender", sender_text(message->envelope.reverse_path)},
-             {"recipients", message->recipients.size()},
-             {"size", message->content.body.length},
-             {"client", client().text()},
-             {"helo", message->origin.helo},
-             {"connector", message->origin.connector}});
-    }
-    TrackingEvent event;
-    event.time = message->accepted;
-    event.event = TrackingEventId::receive;
-    event.queue_id = message->id;
-    event.message_id = message_id;
-    event.sender = sender_text(message->envelope.reverse_path);
-    event.recipients.reserve(message->recipients.size());
-    for (const auto& recipient : message->recipients) {
-        event.recipients.push_back(recipient.original);
-    }
-    event.connector = message->origin.connector;
-    event.remote = message->origin.helo + " [" + client().text() + "]";
-    event.size = message->content.size();
-    event.subject = message->content.facts.subject;
-    lane_.services.tracking.append(std::move(event));
-    lane_.services.announce(std::move(message));
-}
-
-void ReceiveSession::refuse_message(QueueId id, const Verdict& verdict) {
-    log().info(
-        "message refused",
-        {{"id", id},
-         {"client", client().text()},
-         {"reply", verdict.refusal->one_line()},
-         {"reason", verdict.reason}});
-    add(*verdict.refusal);
-    end_transaction(false);
-}
-
-void ReceiveSession::fail_message(QueueId id, const ErrorCode& error) {
-    lane_.store_failed = lane_.store_failed || error == Error::store_failed;
-    log().error(
-        "message not stored",
-        {{"id", id}, {"client", client().text()}, {"reason", error.message()}});
-    add(local_failure(error));
-    end_transaction(false);
-}
-
-void ReceiveSession::end_transaction(bool taken) {
-    protocol_.end_transaction(taken);
-    transaction_.reset();
 }
 
 // ---- writing, waiting, stopping
 
 void ReceiveSession::add(const smtp::Reply& reply) {
-    reply.append_to(out_);
+    if (services().metrics != nullptr) {
+        services().metrics->replied(verb_, reply.code);
+    }
+    if (rights_.connector->extensions.enhanced_status_codes) {
+        reply.append_to(out_);
+    } else {
+        // RFC 2034 §4: codes are for those to whom they were announced.
+        smtp::Reply{reply.code, {}, reply.text}.append_to(out_);
+    }
 }
 
 Task<ErrorCode> ReceiveSession::flush() {
+    if (protocol_log_ != nullptr && !out_.empty()) {
+        protocol_log_->sent(out_);
+    }
+    if (services().metrics != nullptr) {
+        services().metrics->sent(out_.size());
+    }
     std::string_view rest = out_;
     auto error = connection_.try_write(rest);
     if (error == Error::would_block) {
@@ -509,9 +340,20 @@ Task<ErrorCode> ReceiveSession::flush() {
     co_return error;
 }
 
+bool ReceiveSession::is_stressed() const noexcept {
+    return !lane_.stressed.empty() && rights_.standing == Standing::anonymous &&
+           !rights_.is_exempt(client_) && lane_.stressed.contains(counted_as_);
+}
+
 void ReceiveSession::set_command_deadline() {
-    const auto now = lane_.services.lane.clock().monotonic();
-    const auto idle = now + rights_.connector->connection_inactivity_timeout;
+    const auto now = clock().monotonic();
+    auto idle = now + rights_.connector->connection_inactivity_timeout;
+    if (is_stressed()) {
+        idle = std::min<MonotonicTime>(idle, now + kStressedPatience);
+    }
+    if (transaction_ != nullptr && transaction_->body != nullptr) {
+        idle = std::min(idle, body_deadline(*transaction_->body));
+    }
     // Inside a transaction the whole session's time does not count: only the client's silence does.
     const auto whole = started_ + rights_.connector->connection_timeout;
     const bool by_session = transaction_ == nullptr && whole < idle;
@@ -519,15 +361,51 @@ void ReceiveSession::set_command_deadline() {
     connection_.set_deadline(by_session ? whole : idle);
 }
 
+// Ends early when the lane stops. The client's time stands still meanwhile.
+Task<void> ReceiveSession::sleep(Duration duration) {
+    auto& lane = services().lane;
+    connection_.clear_deadline();
+    const auto until = lane.clock().monotonic() + duration;
+    co_await lane.sleep_until(until);
+}
+
+// Reference 2.8: who is refused and has not shown who it is waits for the answer.
+Task<void> ReceiveSession::tarpit() {
+    const auto interval = rights_.connector->tarpit_interval;
+    const bool spared = rights_.standing != Standing::anonymous || rights_.is_exempt(client_);
+    if (interval.count() > 0 && !spared) {
+        co_await sleep(interval);
+    }
+}
+
 void ReceiveSession::stop() {
     stopping_ = true;
     if (waiting_) {
+        outcome_ = SessionOutcome::stopped;
         connection_.close_with(kStopping);
     }
 }
 
 void ReceiveSession::abort() {
     connection_.close();
+}
+
+void ReceiveSession::stress_changed() {
+    if (waiting_ && is_stressed()) {
+        set_command_deadline();
+    }
+}
+
+void ReceiveSession::count_refusal(std::string_view reason) {
+    if (services().metrics != nullptr) {
+        services().metrics->refused(reason);
+    }
+}
+
+void ReceiveSession::note(std::string_view text, std::string_view context) {
+    if (protocol_log_ != nullptr) {
+        protocol_log_->note(text, context);
+    }
 }
 
 }  // namespace mailflow

@@ -1,14 +1,14 @@
 #include "tests/support/dialog_runner.hpp"
 
+#include "tests/support/dialog_settings.hpp"
 #include "tests/support/receive_fixture.hpp"
+#include "tests/support/tls_client.hpp"
 #include "transport/base/ascii.hpp"
-#include "transport/base/error.hpp"
 
 #include <fstream>
-#include <functional>
-#include <map>
 #include <optional>
 #include <regex>
+#include <set>
 #include <stdexcept>
 
 namespace mailflow {
@@ -38,139 +38,6 @@ std::string unescaped(std::string_view text) {
     return result;
 }
 
-ErrorCode error_named(const std::string& name) {
-    static const std::map<std::string, Error> kErrors = {
-        {"disk-full", Error::disk_full},
-        {"store-failed", Error::store_failed},
-        {"unavailable", Error::unavailable}};
-    return kErrors.at(name);
-}
-
-AcceptedDomain accepted_domain(const std::string& value) {
-    const auto blank = value.find(' ');
-    const auto name = value.substr(0, blank);
-    const auto type = value.substr(blank + 1);
-    AcceptedDomain domain{name, DomainName::parse(name).value()};
-    domain.type = type == "internal-relay"   ? AcceptedDomainType::internal_relay
-                  : type == "external-relay" ? AcceptedDomainType::external_relay
-                                             : AcceptedDomainType::authoritative;
-    return domain;
-}
-
-using Setter = std::function<void(ReceiveFixture&, const std::string&)>;
-
-std::uint32_t number(const std::string& text) {
-    return static_cast<std::uint32_t>(std::stoul(text));
-}
-
-void permit(ReceiveFixture& f, Permission permission) {
-    auto& set = f.connector().permissions;
-    set = static_cast<PermissionSet>(set | static_cast<PermissionSet>(permission));
-}
-
-const std::map<std::string, Setter>& setters() {
-    using F = ReceiveFixture;
-    using S = const std::string&;
-    static const std::map<std::string, Setter> kSetters = {
-        {"pieces",
-         [](F&, S) {
-         }},
-        {"fqdn",
-         [](F& f, S v) {
-             f.connector().fqdn = v;
-         }},
-        {"banner",
-         [](F& f, S v) {
-             f.connector().banner = v;
-         }},
-        {"remote_range",
-         [](F& f, S v) {
-             f.connector().remote_ranges = {IpRange::parse(v).value()};
-         }},
-        {"permission_groups",
-         [](F& f, S v) {
-             const bool trusted = v == "trusted";
-             f.connector().permission_groups =
-                 v == "none" ? std::uint8_t{0}
-                             : static_cast<std::uint8_t>(
-                                   trusted ? PermissionGroup::trusted : PermissionGroup::anonymous);
-         }},
-        {"permission",
-         [](F& f, S v) {
-             static const std::map<std::string, Permission> kNames = {
-                 {"submit", Permission::submit},
-                 {"any-recipient", Permission::any_recipient},
-                 {"any-sender", Permission::any_sender},
-                 {"authoritative-domain-sender", Permission::authoritative_domain_sender},
-                 {"bypass-message-size", Permission::bypass_message_size}};
-             permit(f, kNames.at(v));
-         }},
-        {"max_message_size",
-         [](F& f, S v) {
-             f.connector().max_message_size = std::stoull(v);
-         }},
-        {"max_receive_size",
-         [](F& f, S v) {
-             f.parts.transport.max_receive_size = std::stoull(v);
-         }},
-        {"max_hop_count",
-         [](F& f, S v) {
-             f.parts.transport.max_hop_count = number(v);
-         }},
-        {"max_recipients_per_message",
-         [](F& f, S v) {
-             f.connector().max_recipients_per_message = number(v);
-         }},
-        {"max_protocol_errors",
-         [](F& f, S v) {
-             f.connector().max_protocol_errors = number(v);
-         }},
-        {"message_rate_limit",
-         [](F& f, S v) {
-             f.connector().message_rate_limit = number(v);
-         }},
-        {"connection_timeout",
-         [](F& f, S v) {
-             f.connector().connection_timeout = std::chrono::seconds(number(v));
-         }},
-        {"connection_inactivity_timeout",
-         [](F& f, S v) {
-             f.connector().connection_inactivity_timeout = std::chrono::seconds(number(v));
-         }},
-        {"tarpit_interval",
-         [](F& f, S v) {
-             f.connector().tarpit_interval = std::chrono::seconds(number(v));
-         }},
-        {"domain",
-         [](F& f, S v) {
-             f.parts.accepted_domains.push_back(accepted_domain(v));
-         }},
-        {"mailbox",
-         [](F& f, S v) {
-             f.directory.add_mailbox(v, {v});
-         }},
-        {"directory",
-         [](F& f, S v) {
-             f.directory.fail_with(error_named(v));
-         }},
-        {"store",
-         [](F& f, S v) {
-             f.store.fail_call(1, error_named(v));
-         }},
-        {"body_create",
-         [](F& f, S v) {
-             f.bodies.fail_create_with(error_named(v));
-         }},
-        {"body_write",
-         [](F& f, S v) {
-             f.bodies.fail_writes_with(error_named(v), 10);
-         }},
-        {"body_finish", [](F& f, S v) {
-             f.bodies.fail_finish_with(error_named(v));
-         }}};
-    return kSetters;
-}
-
 // One playing of one file.
 class Player {
   public:
@@ -186,8 +53,11 @@ class Player {
         }
         for (std::string text; std::getline(file, text);) {
             ++line_;
-            if (text == "set pieces whole" && octets_) {
-                return false;
+            if (text == "set pieces whole") {
+                if (octets_) {
+                    return false;
+                }
+                continue;
             }
             if (!text.empty() && text.front() != '#') {
                 step(text);
@@ -212,9 +82,12 @@ class Player {
         const auto rest = blank == std::string::npos ? std::string() : text.substr(blank + 1);
         if (verb == "set") {
             const auto space = rest.find(' ');
-            setters().at(rest.substr(0, space))(
-                f_, space == std::string::npos ? "" : rest.substr(space + 1));
+            apply_dialog_setting(
+                f_,
+                rest.substr(0, space),
+                space == std::string::npos ? "" : rest.substr(space + 1));
         } else if (verb == "connect") {
+            tls_.reset();
             peer_.emplace(f_.connect(rest.empty() ? "198.51.100.7" : rest));
             pending_.clear();
         } else {
@@ -237,6 +110,13 @@ class Player {
             }
         } else if (verb == "S:" || verb == "S~") {
             expect(rest, verb == "S~");
+        } else if (verb == "rest") {
+            while (take_line("more")[3] == '-') {
+            }
+        } else if (verb == "hello") {
+            hello(rest);
+        } else if (verb == "tls") {
+            begin_tls(rest);
         } else if (verb == "wait") {
             f_.test.advance(std::chrono::seconds(std::stoul(rest)));
         } else if (verb == "end") {
@@ -273,6 +153,21 @@ class Player {
             require(
                 body != nullptr && *body == unescaped(rest),
                 "the body is: " + ascii::escaped(*body));
+        } else if (verb == "header") {
+            require(!f_.announced.empty(), "no message is stored");
+            const auto header = f_.header_of(*f_.announced.back());
+            require(header.find(unescaped(rest)) != std::string::npos, "the header is: " + header);
+        } else if (verb == "no-header") {
+            require(!f_.announced.empty(), "no message is stored");
+            const auto header = f_.header_of(*f_.announced.back());
+            require(header.find(unescaped(rest)) == std::string::npos, "the header is: " + header);
+        } else if (verb == "envelope") {
+            require(!f_.announced.empty(), "no message is stored");
+            const auto said = f_.envelope_of(*f_.announced.back());
+            require(said.find(rest) != std::string::npos, "the envelope is: " + said);
+        } else if (verb == "offers" || verb == "lacks") {
+            const bool there = keywords_.contains(rest);
+            require(there == (verb == "offers"), "EHLO says otherwise");
         } else if (verb == "logged") {
             require(f_.log.count(rest) > 0, "it is not logged");
         } else {
@@ -288,28 +183,70 @@ class Player {
 
     void send(const std::string& bytes) {
         if (!octets_) {
-            peer_->send(bytes);
-            f_.test.poll();
+            send_piece(bytes);
             return;
         }
         for (const char octet : bytes) {
-            peer_->send(std::string_view(&octet, 1));
-            f_.test.poll();
+            send_piece(std::string_view(&octet, 1));
         }
     }
 
+    void send_piece(std::string_view bytes) {
+        if (tls_) {
+            tls_->write(bytes);
+        } else {
+            peer_->send(bytes);
+        }
+        f_.test.poll();
+    }
+
     std::string& output() {
-        pending_ += peer_->received();
+        pending_ += tls_ ? tls_->read() : peer_->received();
         return pending_;
     }
 
-    void expect(const std::string& wanted, bool is_regex) {
+    // EHLO, and what is offered.
+    void hello(const std::string& name) {
+        send("EHLO " + name + "\r\n");
+        keywords_.clear();
+        for (bool first = true;; first = false) {
+            const auto line = take_line("250");
+            require(line.starts_with("250"), "the server says: " + line);
+            if (!first) {
+                keywords_.insert(line.substr(4));
+            }
+            if (line[3] == ' ') {
+                return;
+            }
+        }
+    }
+
+    // From here on the client speaks TLS. `1.2`: at most; `certified`: with a certificate of
+    // alice@contoso.com; `fails`: the server gives no handshake.
+    void begin_tls(const std::string& how) {
+        tls_.emplace(*peer_, f_.client_context(how));
+        tls_->run(f_.test);
+        const bool fails = how.find("fails") != std::string::npos;
+        require(
+            tls_->is_established() != fails,
+            "TLS: " + (tls_->failure().empty() ? "no failure" : tls_->failure()));
+        if (fails) {
+            tls_.reset();
+        }
+    }
+
+    std::string take_line(const std::string& wanted) {
         const auto end = output().find("\r\n");
         if (end == std::string::npos) {
             fail("the server says nothing, wanted: " + wanted);
         }
-        const auto said = pending_.substr(0, end);
+        auto said = pending_.substr(0, end);
         pending_.erase(0, end + 2);
+        return said;
+    }
+
+    void expect(const std::string& wanted, bool is_regex) {
+        const auto said = take_line(wanted);
         const bool fits =
             is_regex ? std::regex_match(said, std::regex(wanted)) : said.starts_with(wanted);
         require(fits, "the server says: " + said + ", wanted: " + wanted);
@@ -319,7 +256,9 @@ class Player {
     bool octets_;
     ReceiveFixture f_;
     std::optional<MemoryPeer> peer_;
+    std::optional<TlsClient> tls_;
     std::string pending_;
+    std::set<std::string> keywords_;  // of the last EHLO
     int line_ = 0;
 };
 

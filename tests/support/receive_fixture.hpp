@@ -11,6 +11,7 @@
 #include "tests/support/memory_store.hpp"
 #include "tests/support/memory_tracking.hpp"
 #include "tests/support/run_task.hpp"
+#include "tests/support/test_certificates.hpp"
 
 #include <memory>
 #include <vector>
@@ -29,6 +30,12 @@ struct ReceiveFixture {
     void apply();
     // A client's connection, accepted; the greeting is in its output.
     [[nodiscard]] MemoryPeer connect(std::string_view client = "198.51.100.7");
+    // See `tls` of the dialogues.
+    [[nodiscard]] std::shared_ptr<ssl_ctx_st> client_context(const std::string& how);
+    // As it will be sent.
+    [[nodiscard]] std::string header_of(const QueuedMessage& message);
+    // `from=… body=… account=…`: for dialogues.
+    [[nodiscard]] static std::string envelope_of(const QueuedMessage& message);
 
     MemoryLog log;
     TestLane test{Log(log)};
@@ -40,8 +47,16 @@ struct ReceiveFixture {
     MemoryTracking tracking;
     QueueIdSource ids{test.clock, 0};
     std::vector<QueuedMessagePtr> announced;
+    FoldedRunner worker{test.context};
+    AuthGuard guard;
+    AuthGate gate{guard, test.lane, test.lane};
+    Authenticator authenticator{{directory, worker, gate, "a secret of tests"}};
+    Metrics counts;
+    ReceiveMetrics metrics{counts};
     ReceiveLane lane;
     Organization::Parts parts;
+    bool has_certificate = false;  // from the next `apply` on
+    TestCertificate authority;     // of client certificates; made when first needed
     ReceiveServer server;
 };
 
