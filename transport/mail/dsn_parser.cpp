@@ -91,6 +91,9 @@ Result<DeliveryReportFields> parse_delivery_status(std::string_view text) {
     auto rest = status_part_of(text);
     const auto per_message = take_group(rest);
     DeliveryReportFields report;
+    if (const auto envelope_id = per_message.find("Original-Envelope-Id")) {
+        report.original_envelope_id = envelope_id->value();
+    }
     report.reporting_mta = untyped_field(per_message, "Reporting-MTA");
     report.arrival = date_field(per_message, "Arrival-Date");
     if (report.reporting_mta.empty()) {

@@ -98,7 +98,7 @@ struct Explanation {
 };
 
 // What the sender can make of a code (RFC 3463 §3). The first number is not compared.
-constexpr std::array<Explanation, 14> kExplanations{
+constexpr std::array<Explanation, 17> kExplanations{
     {{{5, 1, 1},
       "The address was not found at its destination. Check it and send the message again."},
      {{5, 1, 2},
@@ -113,8 +113,11 @@ constexpr std::array<Explanation, 14> kExplanations{
      {{5, 4, 4}, "No mail server was found for the domain of this address."},
      {{5, 4, 6}, "The message went in a circle between mail servers."},
      {{5, 4, 7}, "The message could not be delivered in time. It will not be tried again."},
+     {{5, 3, 3}, "The destination cannot do what was asked for with this message."},
+     {{5, 6, 3}, "The destination does not accept this kind of content."},
      {{5, 6, 7}, "The destination does not accept internationalized addresses."},
-     {{5, 7, 1}, "The destination refused the message by its rules."}}};
+     {{5, 7, 1}, "The destination refused the message by its rules."},
+     {{5, 7, 30}, "The message may travel over TLS only, and that is not possible to there."}}};
 
 std::string_view explanation_of(EnhancedStatus status) {
     for (const auto& explanation : kExplanations) {
@@ -127,25 +130,38 @@ std::string_view explanation_of(EnhancedStatus status) {
 }
 
 std::string introduction(const DsnInput& input) {
-    if (input.kind == DsnKind::failed) {
-        return "Delivery has failed to these recipients or groups:\r\n\r\n";
+    switch (input.kind) {
+        case DsnKind::failed: break;
+        case DsnKind::delayed:
+            return "Delivery to these recipients or groups is delayed. There is nothing you need "
+                   "to\r\ndo: the server keeps trying.\r\n\r\n";
+        case DsnKind::delivered:
+            return "Your message has been delivered to these recipients or groups:\r\n\r\n";
+        case DsnKind::relayed:
+            return "Your message has been handed on for these recipients or groups. The server\r\n"
+                   "that took it may not tell you when it is delivered:\r\n\r\n";
     }
-    return "Delivery to these recipients or groups is delayed. There is nothing you need to\r\n"
-           "do: the server keeps trying.\r\n\r\n";
+    return "Delivery has failed to these recipients or groups:\r\n\r\n";
+}
+
+std::string sentence_for_the_sender(const DsnInput& input, const DsnRecipient& recipient) {
+    switch (input.kind) {
+        case DsnKind::failed: break;
+        case DsnKind::delivered: return "Delivered to the mailbox.";
+        case DsnKind::relayed: return "Handed to the mail server of the destination.";
+        case DsnKind::delayed:
+            return recipient.will_retry_until
+                       ? "The message has not been delivered yet. It will be tried until\r\n" +
+                             to_rfc5322(*recipient.will_retry_until) + '.'
+                       : "The message has not been delivered yet.";
+    }
+    return std::string(explanation_of(status_of(recipient)));
 }
 
 std::string for_the_sender(const DsnInput& input, const DsnRecipient& recipient) {
     const auto address = recipient.original.empty() ? recipient.address.text() : recipient.original;
-    std::string text = shown_address(input, address) + "\r\n";
-    if (input.kind == DsnKind::failed) {
-        text += explanation_of(status_of(recipient));
-    } else if (recipient.will_retry_until) {
-        text += "The message has not been delivered yet. It will be tried until\r\n" +
-                to_rfc5322(*recipient.will_retry_until) + '.';
-    } else {
-        text += "The message has not been delivered yet.";
-    }
-    return text + "\r\n\r\n";
+    return shown_address(input, address) + "\r\n" + sentence_for_the_sender(input, recipient) +
+           "\r\n\r\n";
 }
 
 std::string for_administrators(const DsnInput& input, const DsnRecipient& recipient) {
@@ -189,10 +205,21 @@ std::string typed_mta(const std::string& name) {
     return "dns; " + (address ? address->literal() : printable(name));
 }
 
+// RFC 3461 §6.3: what ORCPT said, else what RCPT said.
+std::string original_recipient(const DsnInput& input, const DsnRecipient& recipient) {
+    const auto& given = recipient.original_recipient;
+    const auto type_end = given.find(';');
+    if (type_end == std::string::npos) {
+        return recipient.original.empty() ? std::string()
+                                          : typed_address(input, recipient.original);
+    }
+    return given.substr(0, type_end) + "; " + shown_address(input, given.substr(type_end + 1));
+}
+
 std::string recipient_fields(const DsnInput& input, const DsnRecipient& recipient) {
     std::string text = "\r\n";
-    if (!recipient.original.empty()) {
-        text += fold("Original-Recipient", typed_address(input, recipient.original));
+    if (const auto original = original_recipient(input, recipient); !original.empty()) {
+        text += fold("Original-Recipient", original);
     }
     text += fold("Final-Recipient", typed_address(input, recipient.address.text()));
     text += fold("Action", to_text(recipient.status.action));
@@ -217,8 +244,14 @@ std::string status_part(const DsnInput& input) {
     std::string text = needs_smtputf8(input) ? "Content-Type: message/global-delivery-status\r\n"
                                                "Content-Transfer-Encoding: 8bit\r\n\r\n"
                                              : "Content-Type: message/delivery-status\r\n\r\n";
+    if (!input.envelope_id.empty()) {
+        text += fold("Original-Envelope-Id", printable(input.envelope_id));
+    }
     text += fold("Reporting-MTA", typed_mta(input.reporting_mta));
     text += fold("Arrival-Date", to_rfc5322(input.arrival));
+    if (input.deliver_by_date) {
+        text += fold("Deliver-By-Date", to_rfc5322(*input.deliver_by_date));
+    }
     for (const auto& recipient : input.recipients) {
         text += recipient_fields(input, recipient);
     }
@@ -240,8 +273,18 @@ std::string original_part_header(const DsnInput& input) {
 
 // ---- the whole
 
+const char* subject_prefix(DsnKind kind) noexcept {
+    switch (kind) {
+        case DsnKind::failed: break;
+        case DsnKind::delayed: return "Delivery delayed: ";
+        case DsnKind::delivered: return "Delivered: ";
+        case DsnKind::relayed: return "Relayed: ";
+    }
+    return "Undeliverable: ";
+}
+
 std::string subject_of(const DsnInput& input) {
-    const auto* kind = input.kind == DsnKind::failed ? "Undeliverable: " : "Delivery delayed: ";
+    const auto* kind = subject_prefix(input.kind);
     const auto& original = input.original.subject;
     const bool as_it_is = needs_smtputf8(input) && utf8::is_valid(original) &&
                           std::none_of(original.begin(), original.end(), ascii::is_control);
@@ -270,6 +313,16 @@ std::string header_of(const DsnInput& input) {
 }
 
 }  // namespace
+
+const char* to_text(DsnKind kind) noexcept {
+    switch (kind) {
+        case DsnKind::failed: break;
+        case DsnKind::delayed: return "delayed";
+        case DsnKind::delivered: return "delivered";
+        case DsnKind::relayed: return "relayed";
+    }
+    return "failed";
+}
 
 DsnText compose_dsn(const DsnInput& input) {
     const auto delimiter = "--" + input.boundary;

@@ -18,7 +18,9 @@
 
 namespace mailflow {
 
-enum class DsnKind : std::uint8_t { failed, delayed };
+enum class DsnKind : std::uint8_t { failed, delayed, delivered, relayed };
+
+[[nodiscard]] const char* to_text(DsnKind kind) noexcept;
 
 struct DsnRecipient {
     std::string original;  // the path as RCPT had it, without brackets; may be a bare `postmaster`
@@ -26,6 +28,7 @@ struct DsnRecipient {
     DeliveryStatus status;
     std::optional<UtcTime> last_attempt;
     std::optional<UtcTime> will_retry_until;  // delayed only
+    std::string original_recipient{};         // ORCPT as DsnRequest has it; empty: not given
 };
 
 struct DsnInput {
@@ -38,9 +41,11 @@ struct DsnInput {
     std::string
         boundary;  // letters and digits that do not occur in the original: random, ≤ 60 characters
 
-    ContentFacts original;  // facts of the original message
-    UtcTime arrival{};      // when the original was accepted
-    bool smtputf8 = false;  // the original came with SMTPUTF8
+    ContentFacts original;                     // facts of the original message
+    UtcTime arrival{};                         // when the original was accepted
+    bool smtputf8 = false;                     // the original came with SMTPUTF8
+    std::string envelope_id{};                 // ENVID, decoded; empty: not given
+    std::optional<UtcTime> deliver_by_date{};  // RFC 2852 §5
     // True: the whole original stands between head and tail. False: its header fields only, without
     // the empty line.
     bool return_whole = true;
@@ -71,6 +76,7 @@ struct ReportedRecipient {
 };
 
 struct DeliveryReportFields {
+    std::string original_envelope_id;  // empty when absent
     std::string reporting_mta;
     std::optional<UtcTime> arrival;
     std::vector<ReportedRecipient> recipients;

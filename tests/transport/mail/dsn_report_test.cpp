@@ -132,6 +132,66 @@ TEST_CASE("A refusal of our own is not put into a remote server's mouth", "[mail
     CHECK_FALSE(contains(text.head, "Remote-MTA"));
 }
 
+TEST_CASE("RFC 3461: a report of success says what the server did", "[mail][dsn]") {
+    const auto [kind, action, subject, sentence] =
+        GENERATE(table<DsnKind, DeliveryAction, std::string, std::string>({
+            {DsnKind::delivered,
+             DeliveryAction::delivered,
+             "Subject: Delivered: Quarterly figures\r\n",
+             "Delivered to the mailbox."},
+            {DsnKind::relayed,
+             DeliveryAction::relayed,
+             "Subject: Relayed: Quarterly figures\r\n",
+             "Handed to the mail server of the destination."},
+        }));
+    auto recipient = refused_by_remote();
+    recipient.status.action = action;
+    recipient.status.status = {2, 1, 5};
+    recipient.status.diagnostic = "250 2.1.5 fine";
+    auto input = report(recipient);
+    input.kind = kind;
+    input.return_whole = false;
+
+    const auto text = compose_dsn(input);
+
+    CHECK(contains(text.head, subject));
+    CHECK(contains(text.head, sentence));
+    CHECK(contains(text.head, std::string("Action: ") + to_text(kind) + "\r\nStatus: 2.1.5\r\n"));
+    CHECK(contains(text.head, "Content-Type: text/rfc822-headers\r\n"));
+    CHECK_FALSE(contains(text.head, "failed"));
+}
+
+TEST_CASE("RFC 3461 §6.3, RFC 2852 §5: a report repeats what the envelope asked", "[mail][dsn]") {
+    auto recipient = refused_by_remote();
+    recipient.original_recipient = "rfc822;Bob+x@example.net";
+    auto input = report(recipient);
+    input.envelope_id = "QQ 314159";
+    input.deliver_by_date = time("2026-11-23T09:40:15Z");
+
+    const auto text = compose_dsn(input);
+
+    CHECK(contains(
+        text.head,
+        "Original-Envelope-Id: QQ 314159\r\nReporting-MTA: dns; mx.example.com\r\n"
+        "Arrival-Date: Mon, 23 Nov 2026 08:40:15 +0000\r\n"
+        "Deliver-By-Date: Mon, 23 Nov 2026 09:40:15 +0000\r\n"));
+    CHECK(contains(text.head, "Original-Recipient: rfc822; Bob+x@example.net\r\n"));
+    const auto fields = parse_delivery_status(text.head).value();
+    CHECK(fields.original_envelope_id == "QQ 314159");
+    CHECK(fields.recipients.at(0).original_recipient == "Bob+x@example.net");
+}
+
+TEST_CASE("RFC 6533: a utf-8 ORCPT stands in ASCII in a report that is all ASCII", "[mail][dsn]") {
+    auto recipient = refused_by_remote();
+    recipient.original_recipient =
+        "utf-8;b\xc3\xb6"
+        "b@example.net";
+
+    const auto text = compose_dsn(report(recipient));
+
+    CHECK(contains(text.head, "Original-Recipient: utf-8; b\\x{F6}b@example.net\r\n"));
+}
+
 TEST_CASE("A delayed report says until when it is tried", "[mail][dsn]") {
     auto input = report(refused_by_remote());
     input.kind = DsnKind::delayed;
