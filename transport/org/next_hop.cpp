@@ -10,7 +10,8 @@ namespace mailflow {
 namespace {
 
 // In the order of the enumeration.
-constexpr std::array<const char*, 4> kTypeNames = {"mailbox", "dns", "smart-host", "unreachable"};
+constexpr std::array<const char*, 5> kTypeNames = {
+    "mailbox", "dns", "smart-host", "unreachable", "future-release"};
 
 Result<DeliveryType> parse_type(std::string_view text) {
     for (std::size_t i = 0; i < kTypeNames.size(); ++i) {
@@ -35,10 +36,10 @@ const char* to_text(DeliveryType type) noexcept {
 }
 
 std::string NextHop::key() const {
-    if (type == DeliveryType::unreachable) {
-        return "unreachable||";
-    }
     std::string key = to_text(type);
+    if (is_waiting_room()) {
+        return key + "||";
+    }
     key.append("|").append(domain).append("|").append(connector);
     return key;
 }
@@ -53,8 +54,10 @@ Result<NextHop> NextHop::parse(const std::string& key) {
     if (!type) {
         return type.error();
     }
-    if (*type == DeliveryType::unreachable) {
-        return key == unreachable().key() ? Result<NextHop>(unreachable()) : Error::syntax;
+    for (const auto& room : {unreachable(), future_release()}) {
+        if (*type == room.type) {
+            return key == room.key() ? Result<NextHop>(room) : Error::syntax;
+        }
     }
     NextHop hop{*type, key.substr(first + 1, second - first - 1), key.substr(second + 1)};
     if (!is_complete(hop)) {
@@ -65,6 +68,10 @@ Result<NextHop> NextHop::parse(const std::string& key) {
 
 NextHop NextHop::unreachable() {
     return {DeliveryType::unreachable, "Unreachable", {}};
+}
+
+NextHop NextHop::future_release() {
+    return {DeliveryType::future_release, "Released later", {}};
 }
 
 }  // namespace mailflow

@@ -17,19 +17,26 @@ enum class DeliveryType : std::uint8_t {
     dns,          // send connector by MX; domain is the recipient's domain
     smart_host,   // send connector by smart host; domain is the list as configured, comma separated
     unreachable,  // no connector matches; domain is `Unreachable`
+    future_release,  // not to be sent before its time (RFC 4865); domain is `Released later`
 };
 
 struct NextHop {
     DeliveryType type = DeliveryType::unreachable;
     std::string domain;
-    std::string connector;  // name of the send connector; empty for mailbox and unreachable
+    std::string connector;  // name of the send connector; for dns and smart_host only
 
     // `mailbox|maildir|`, `dns|contoso.com|Internet`,
-    // `smart-host|[10.0.0.1],relay.contoso.com|Backup`, `unreachable||`: the connector comes last,
-    // so its name may hold any character.
+    // `smart-host|[10.0.0.1],relay.contoso.com|Backup`, `unreachable||`, `future-release||`: the
+    // connector comes last, so its name may hold any character.
     [[nodiscard]] std::string key() const;
     [[nodiscard]] static Result<NextHop> parse(const std::string& key);
     [[nodiscard]] static NextHop unreachable();
+    [[nodiscard]] static NextHop future_release();
+
+    // Nothing is ever sent there: its messages wait for a route, or for their time.
+    [[nodiscard]] bool is_waiting_room() const noexcept {
+        return type == DeliveryType::unreachable || type == DeliveryType::future_release;
+    }
 
     friend auto operator<=>(const NextHop&, const NextHop&) = default;
 };

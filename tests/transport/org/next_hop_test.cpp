@@ -13,6 +13,7 @@ TEST_CASE("A next hop's key comes back as the same next hop", "[org][next_hop]")
          "smart-host|[10.0.0.1],relay.contoso.com|Backup"},
         {{DeliveryType::dns, "contoso.com", "a|b||c"}, "dns|contoso.com|a|b||c"},
         {NextHop::unreachable(), "unreachable||"},
+        {NextHop::future_release(), "future-release||"},
     };
 
     for (const auto& [hop, key] : table) {
@@ -37,7 +38,8 @@ TEST_CASE("A text that is no key of a next hop is refused", "[org][next_hop]") {
         "pigeon|contoso.com|Internet",
         "DNS|contoso.com|Internet",
         "unreachable|Unreachable|",
-        "unreachable||Internet"};
+        "unreachable||Internet",
+        "future-release|Released later|"};
 
     for (const auto* key : table) {
         INFO(key);

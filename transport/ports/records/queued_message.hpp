@@ -10,6 +10,8 @@
 #include "transport/mail/envelope.hpp"
 #include "transport/org/next_hop.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -24,7 +26,8 @@ namespace mailflow {
 enum class RecipientTarget : std::uint8_t { mailbox, remote };
 
 // Legal moves: ready → deferred → deferred | delivered | failed; ready → delivered | failed; ready,
-// deferred ↔ held; failed → (its DSN committed) reported. delivered and failed are final.
+// deferred ↔ held; deferred → ready (its time of release has come); failed, delivered → (its DSN
+// committed) reported. delivered and failed are final.
 enum class RecipientState : std::uint8_t {
     ready,     // never tried, or released: due at once
     deferred,  // waits in the delivery queue of `next_hop` until `due`
@@ -45,8 +48,8 @@ struct QueuedRecipient {
     std::string mailbox;   // name of the local recipient when target is mailbox
 
     RecipientState state = RecipientState::ready;
-    bool reported =
-        false;  // a failed DSN that names it is committed, or none is owed (null sender)
+    // Once final: the DSN that names it is committed, or none is owed (null sender, not asked for).
+    bool reported = false;
     bool delay_notified = false;  // a delayed DSN that names it is committed
     std::uint32_t attempts = 0;
     UtcTime due{};                       // meaningful when deferred
@@ -77,6 +80,17 @@ struct QueuedMessage {
 
     // The body while it is still in memory (just accepted); the store's copy rules otherwise.
     std::shared_ptr<const std::string> body;
+
+    // When its clocks of expiry, delay and retry start: RFC 4865 §4 knows it as released then.
+    [[nodiscard]] UtcTime starts() const noexcept { return std::max(accepted, envelope.release); }
+
+    // RFC 2852 §4: when it is late; none when nobody asked.
+    [[nodiscard]] std::optional<UtcTime> deadline() const noexcept {
+        if (!envelope.deliver_by) {
+            return std::nullopt;
+        }
+        return accepted + std::chrono::seconds(envelope.deliver_by->seconds);
+    }
 };
 
 using QueuedMessagePtr = std::shared_ptr<const QueuedMessage>;
@@ -106,7 +120,7 @@ struct RecipientChange {
     UtcTime due{};
     std::string next_hop;
     std::optional<DeliveryStatus> last;
-    bool reported = false;  // with failed: no DSN is owed
+    bool reported = false;  // with delivered and failed: no DSN is owed
 };
 
 // All recipients are final and reported: the rows go, and after the sync that covers it, the body.
