@@ -17,6 +17,8 @@ struct ScriptedNetwork::Wire {
     std::string message;
     std::size_t body_octets = 0;
     bool in_data = false;
+    std::size_t chunk_left = 0;
+    bool is_last_chunk = false;
     bool ended = false;   // the server closed
     bool closed = false;  // the client did
     OneShot<ErrorCode>* reader = nullptr;
@@ -38,8 +40,35 @@ struct ScriptedNetwork::Wire {
     void take(std::string_view octets) {
         if (!in_data) ++dialogue->flights;
         while (!octets.empty() && !ended) {
-            octets.remove_prefix(in_data ? take_data(octets) : take_command(octets));
+            octets.remove_prefix(
+                in_data          ? take_data(octets)
+                : chunk_left > 0 ? take_chunk(octets)
+                                 : take_command(octets));
         }
+    }
+
+    std::size_t take_chunk(std::string_view octets) {
+        const auto taken = std::min(octets.size(), chunk_left);
+        message += octets.substr(0, taken);
+        chunk_left -= taken;
+        if (chunk_left == 0) end_chunk();
+        return taken;
+    }
+
+    void end_chunk() {
+        if (!is_last_chunk) {
+            reply("250 2.0.0 go on\r\n");
+            return;
+        }
+        dialogue->messages.push_back(std::exchange(message, {}));
+        reply(script.end_of_data);
+    }
+
+    // `BDAT 123 LAST`
+    void begin_chunk(const std::string& command) {
+        chunk_left = std::stoul(command.substr(5));
+        is_last_chunk = command.ends_with(" LAST");
+        if (chunk_left == 0) end_chunk();
     }
 
     std::size_t take_command(std::string_view octets) {
@@ -73,7 +102,9 @@ struct ScriptedNetwork::Wire {
             // The map is ordered: of the starts that fit, the longest comes last.
             if (command.starts_with(start)) scripted = &words;
         }
-        if (scripted != nullptr) {
+        if (command.starts_with("BDAT ")) {
+            begin_chunk(command);
+        } else if (scripted != nullptr) {
             begin_data_if(*scripted);
             reply(*scripted);
         } else if (command.starts_with("EHLO")) {
@@ -92,7 +123,7 @@ struct ScriptedNetwork::Wire {
     void begin_data_if(const std::string& words) {
         if (!words.starts_with("354")) return;
         in_data = true;
-        decoder = {};
+        decoder = smtp::DataDecoder();
         body_octets = 0;
     }
 

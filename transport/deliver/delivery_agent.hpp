@@ -23,9 +23,17 @@ struct DeliveryJob {
     OrganizationPtr organization;  // the configuration this attempt runs under
 };
 
+// What the host that took a recipient will see to, because it knows the extension: nobody else has
+// to.
+struct PassedOn {
+    bool dsn = false;         // RFC 3461: reports of success
+    bool deliver_by = false;  // RFC 2852: the deadline
+};
+
 struct RecipientReport {
     std::uint32_t recipient = 0;
     DeliveryStatus status;
+    PassedOn passed_on{};  // meaningful when relayed
 };
 
 struct DeliveryReport {

@@ -278,6 +278,7 @@ struct OwnWords {
     DeliveryVerdict verdict;
     EnhancedStatus status;
     std::string_view text;
+    bool is_about_host = false;  // another one of the same next hop may do
 };
 
 constexpr std::array kOwnWords = {
@@ -346,6 +347,31 @@ constexpr std::array kOwnWords = {
         {5, 6, 3},
         "554 5.6.3 SMTPSEND.EightBitNotSupported; the host takes no 8-bit content"},
     OwnWords{
+        OwnFailure::needs_binarymime,
+        DeliveryVerdict::fail,
+        {5, 6, 3},
+        "554 5.6.3 SMTPSEND.BinaryNotSupported; the host takes no binary content",
+        true},
+    OwnWords{
+        OwnFailure::no_deliver_by,
+        DeliveryVerdict::fail,
+        {5, 3, 3},
+        "554 5.3.3 SMTPSEND.DeliverBy; the host knows no time to deliver by, and the message is to "
+        "be returned when late",
+        true},
+    OwnWords{
+        OwnFailure::deliver_by_too_soon,
+        DeliveryVerdict::fail,
+        {5, 4, 7},
+        "554 5.4.7 SMTPSEND.DeliverBy; less time is left than the host takes to deliver",
+        true},
+    OwnWords{
+        OwnFailure::requires_tls,
+        DeliveryVerdict::fail,
+        {5, 7, 30},
+        "550 5.7.30 SMTPSEND.RequireTls; REQUIRETLS was asked for, and the next hop offers no "
+        "REQUIRETLS or no TLS"},
+    OwnWords{
         OwnFailure::body_unavailable,
         DeliveryVerdict::retry_recipient,
         {4, 3, 0},
@@ -376,7 +402,9 @@ Judgement judge_own(OwnFailure failure, std::string_view detail) {
             if (!detail.empty()) {
                 text.append("; ").append(detail);
             }
-            return final_judgement(words.verdict, own_words({}, words.status, std::move(text)));
+            auto status = own_words({}, words.status, std::move(text));
+            return words.is_about_host ? next_host_or(words.verdict, std::move(status))
+                                       : final_judgement(words.verdict, std::move(status));
         }
     }
     throw std::logic_error("judge_own: a failure without words");
@@ -389,9 +417,9 @@ Judgement delivered_locally() {
     return result;
 }
 
-DeliveryStatus expired(const std::optional<DeliveryStatus>& last) {
-    // Reference fact 18: 550 together with a class 4 code.
-    auto status = own_words({}, {4, 4, 7}, "550 4.4.7 QUEUE.Expired; message expired");
+namespace {
+
+DeliveryStatus given_up(DeliveryStatus status, const std::optional<DeliveryStatus>& last) {
     status.action = DeliveryAction::failed;
     if (last && !last->diagnostic.empty()) {
         status.diagnostic += one_line("; last error: " + last->diagnostic);
@@ -399,6 +427,20 @@ DeliveryStatus expired(const std::optional<DeliveryStatus>& last) {
         status.remote_address = last->remote_address;
     }
     return status;
+}
+
+}  // namespace
+
+DeliveryStatus expired(const std::optional<DeliveryStatus>& last) {
+    // Reference fact 18: 550 together with a class 4 code.
+    return given_up(own_words({}, {4, 4, 7}, "550 4.4.7 QUEUE.Expired; message expired"), last);
+}
+
+DeliveryStatus late(const std::optional<DeliveryStatus>& last) {
+    return given_up(
+        own_words(
+            {}, {5, 4, 7}, "550 5.4.7 QUEUE.DeliverBy; the time to deliver the message by is over"),
+        last);
 }
 
 DeliveryStatus unreachable_status() {

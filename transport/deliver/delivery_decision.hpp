@@ -97,6 +97,11 @@ enum class OwnFailure : std::uint8_t {
     too_large_for_host,     // above the SIZE the host announced: 5.3.4
     needs_smtputf8,         // RFC 6531 §3.2: the host has no SMTPUTF8: 5.6.7
     needs_8bitmime,         // RFC 6152: refused by policy: 5.6.3
+    needs_binarymime,       // RFC 3030 §3: binary content, and the host lacks BINARYMIME or
+                            // CHUNKING: 5.6.3
+    no_deliver_by,          // RFC 2852 §4: mode R, and the host has no DELIVERBY: 5.3.3
+    deliver_by_too_soon,    // RFC 2852 §4: mode R, less time left than the host takes: 5.4.7
+    requires_tls,           // RFC 8689 §4.2.1: no host can be given the demand: 5.7.30
     body_unavailable,       // our stored body cannot be read now: 4.3.0
     body_corrupt,           // its checksum does not match; never sent, held by the queue: 4.3.0
     too_many_hops,          // Received fields: 5.4.6
@@ -112,6 +117,10 @@ enum class OwnFailure : std::uint8_t {
 // Expiry: failed, `550 4.4.7 QUEUE.Expired; message expired` with the last words of the last
 // attempt behind it.
 [[nodiscard]] DeliveryStatus expired(const std::optional<DeliveryStatus>& last);
+
+// RFC 2852 §4, mode R: failed, `550 5.4.7 QUEUE.DeliverBy; …` with the last words of the last
+// attempt behind it.
+[[nodiscard]] DeliveryStatus late(const std::optional<DeliveryStatus>& last);
 
 // No connector matches: delayed, in the words of the Unreachable queue's LastError.
 [[nodiscard]] DeliveryStatus unreachable_status();

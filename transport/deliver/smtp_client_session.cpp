@@ -27,6 +27,36 @@ Duration patience_at(smtp::ClientStage stage) noexcept {
     return smtp::kEndOfDataTimeout;
 }
 
+// Content in the form its transaction has: dot-stuffed with a final dot, or one chunk of the size
+// that was announced.
+class BodyForm {
+  public:
+    explicit BodyForm(const smtp::ClientProtocol& protocol)
+        : chunked_(protocol.is_chunked())
+        , left_(protocol.size()) {}
+
+    // An empty piece is the end. False: there is not as much as was announced.
+    [[nodiscard]] bool add(std::string_view piece, std::string& wire) {
+        if (!chunked_) {
+            piece.empty() ? encoder_.finish(wire) : encoder_.encode(piece, wire);
+            return true;
+        }
+        if (piece.empty() ? left_ > 0 : piece.size() > left_) return false;
+        left_ -= piece.size();
+        wire += piece;
+        return true;
+    }
+
+    // Nothing but the end may come. Until it has come well the chunk is not ended: content that
+    // turns out damaged must not arrive.
+    [[nodiscard]] bool waits_for_end() const noexcept { return chunked_ && left_ == 0; }
+
+  private:
+    bool chunked_;
+    std::uint64_t left_;
+    smtp::DataEncoder encoder_;
+};
+
 OpenFailure failed_at(DeliveryStage stage, Result<smtp::PeerReply> reply) {
     if (reply.has_error()) return {stage, std::nullopt, reply.error()};
     return {stage, *std::move(reply), {}};
@@ -178,11 +208,11 @@ Task<ErrorCode> SmtpClientSession::reset() {
 
 Task<ErrorCode> SmtpClientSession::send_body(
     smtp::ClientProtocol& protocol, BodyReader& content, TransactionResult& result) {
-    smtp::DataEncoder encoder;
-    std::string wire;
+    BodyForm form(protocol);
+    std::string wire = protocol.is_chunked() ? protocol.chunk_command() : std::string();
     bool ended = false;
     while (!ended) {
-        while (!ended && wire.size() < kBodyPiece) {
+        while (!ended && (wire.size() < kBodyPiece || form.waits_for_end())) {
             const auto piece = co_await content.next();
             if (piece.has_error()) {
                 // No final dot: the peer drops what it has (RFC 5321 §4.1.1.4).
@@ -190,10 +220,9 @@ Task<ErrorCode> SmtpClientSession::send_body(
                 co_return ErrorCode();
             }
             ended = piece->empty();
-            if (ended) {
-                encoder.finish(wire);
-            } else {
-                encoder.encode(*piece, wire);
+            if (!form.add(*piece, wire)) {
+                result.body_error = Error::corrupt;
+                co_return ErrorCode();
             }
         }
         const auto error = co_await write_body(protocol, wire);

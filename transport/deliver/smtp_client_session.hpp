@@ -50,7 +50,10 @@ class SmtpClientSession {
     Task<TransactionResult> send(const smtp::MailTransaction& transaction, BodyReader& content);
 
     // Another transaction may follow.
-    [[nodiscard]] bool is_usable() const noexcept { return usable_; }
+    [[nodiscard]] bool is_usable() const noexcept {
+        // RFC 9422 §4.1: MAILMAX.
+        return usable_ && (!extensions_.max_mails || transactions_ < *extensions_.max_mails);
+    }
 
     [[nodiscard]] std::uint32_t transactions() const noexcept { return transactions_; }
 

@@ -6,6 +6,9 @@
 #include "transport/smtp/limits.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -65,10 +68,19 @@ Judgement judge(
         host);
 }
 
+OwnFailure failure_of(smtp::Unfit unfit) noexcept {
+    switch (unfit) {
+        case smtp::Unfit::too_large: break;
+        case smtp::Unfit::needs_utf8: return OwnFailure::needs_smtputf8;
+        case smtp::Unfit::needs_binary: return OwnFailure::needs_binarymime;
+        case smtp::Unfit::no_deliver_by: return OwnFailure::no_deliver_by;
+        case smtp::Unfit::too_late: return OwnFailure::deliver_by_too_soon;
+    }
+    return OwnFailure::too_large_for_host;
+}
+
 Judgement judge(smtp::Unfit unfit, const RemoteHost& host) {
-    auto judgement = judge_own(
-        unfit == smtp::Unfit::too_large ? OwnFailure::too_large_for_host
-                                        : OwnFailure::needs_smtputf8);
+    auto judgement = judge_own(failure_of(unfit));
     judgement.status.remote_mta = host.name;
     judgement.status.remote_address = host.address;
     return judgement;
@@ -91,6 +103,7 @@ struct SmtpDeliveryAgent::Attempt {
     struct State {
         std::vector<Judgement> hosts;  // that ended in try_next_host
         std::optional<Judgement> settled;
+        PassedOn passed_on;
     };
 
     // Positions in `job.recipients`.
@@ -116,11 +129,19 @@ struct SmtpDeliveryAgent::Attempt {
             settle(position, judgement);
     }
 
-    [[nodiscard]] const EmailAddress& address(std::size_t position) const {
-        return job.message->recipients.at(job.recipients[position]).address;
+    [[nodiscard]] const QueuedRecipient& recipient(std::size_t position) const {
+        return job.message->recipients.at(job.recipients[position]);
     }
 
-    [[nodiscard]] smtp::MailTransaction transaction(std::span<const std::size_t> positions) const;
+    [[nodiscard]] const EmailAddress& address(std::size_t position) const {
+        return recipient(position).address;
+    }
+
+    // How many of `waiting`, from the front, the peer takes in one transaction.
+    [[nodiscard]] std::size_t share(
+        std::span<const std::size_t> waiting, const smtp::PeerExtensions& peer) const;
+    [[nodiscard]] smtp::MailTransaction transaction(
+        std::span<const std::size_t> positions, UtcTime now) const;
     [[nodiscard]] DeliveryReport report();
 
     DeliveryJob job;
@@ -131,16 +152,44 @@ struct SmtpDeliveryAgent::Attempt {
     bool reused = false;
 };
 
+// RFC 9422 §4.2, §4.3: RCPTMAX and RCPTDOMAINMAX. A limit of none would be no limit at all.
+std::size_t SmtpDeliveryAgent::Attempt::share(
+    std::span<const std::size_t> waiting, const smtp::PeerExtensions& peer) const {
+    const auto most = std::min<std::size_t>(
+        kMaxRecipientsPerTransaction, std::max(1U, peer.max_recipients.value_or(UINT32_MAX)));
+    const std::size_t most_domains = std::max(1U, peer.max_recipient_domains.value_or(UINT32_MAX));
+    std::set<std::string> domains;
+    std::size_t count = 0;
+    while (count < std::min(waiting.size(), most)) {
+        domains.insert(ascii::to_lower(address(waiting[count]).domain_text()));
+        if (domains.size() > most_domains) break;
+        ++count;
+    }
+    return count;
+}
+
 smtp::MailTransaction SmtpDeliveryAgent::Attempt::transaction(
-    std::span<const std::size_t> positions) const {
+    std::span<const std::size_t> positions, UtcTime now) const {
     const auto& message = *job.message;
     smtp::MailTransaction transaction;
     transaction.reverse_path = message.envelope.reverse_path;
     transaction.size = message.content.size();
     transaction.eight_bit = message.content.facts.eight_bit;
     transaction.smtputf8_header = message.content.facts.smtputf8_header;
-    for (const auto position : positions)
+    transaction.binary = message.envelope.body == BodyType::binary_mime;
+    for (const auto position : positions) {
         transaction.recipients.push_back(address(position));
+        transaction.dsn.push_back(recipient(position).dsn);
+    }
+    transaction.dsn_return = message.envelope.dsn_return;
+    transaction.envelope_id = message.envelope.envelope_id;
+    transaction.priority = message.envelope.priority;
+    transaction.deliver_by = message.envelope.deliver_by;
+    if (const auto deadline = message.deadline()) {
+        // RFC 2852 §4: the next hop has what is left; negative when a late message goes on.
+        const auto left = std::chrono::floor<std::chrono::seconds>(*deadline - now);
+        transaction.deliver_by->seconds = static_cast<std::int32_t>(left.count());
+    }
     return transaction;
 }
 
@@ -154,7 +203,8 @@ DeliveryReport SmtpDeliveryAgent::Attempt::report() {
             // The recipients without a report of their own wait with the hop.
             report.hop_failure = std::move(judgement.status);
         } else {
-            report.recipients.push_back({job.recipients[i], std::move(judgement.status)});
+            report.recipients.push_back(
+                {job.recipients[i], std::move(judgement.status), state.passed_on});
         }
     }
     return report;
@@ -169,6 +219,12 @@ SmtpDeliveryAgent::SmtpDeliveryAgent(Parts parts, Settings settings)
 
 Task<DeliveryReport> SmtpDeliveryAgent::deliver(DeliveryJob job) {
     Attempt attempt(std::move(job));
+    if (attempt.job.message->envelope.require_tls) {
+        // RFC 8689 §4.2.1: without TLS of its own this client can ask no host for it.
+        const auto all = attempt.open();
+        attempt.settle(all, judge_own(OwnFailure::requires_tls));
+        co_return attempt.report();
+    }
     const auto hosts = co_await find_hosts(attempt);
     if (hosts.failure) {
         const auto all = attempt.open();
@@ -221,7 +277,7 @@ Task<void> SmtpDeliveryAgent::try_host(Attempt& attempt, const MailTarget& targe
             attempt.settle(waiting, *opened.failure);
             co_return;
         }
-        const auto count = std::min(waiting.size(), kMaxRecipientsPerTransaction);
+        const auto count = attempt.share(waiting, opened.session->extensions());
         const auto chunk_end = waiting.begin() + static_cast<std::ptrdiff_t>(count);
         std::vector<std::size_t> chunk(waiting.begin(), chunk_end);
         bool was_dead = opened.reused;
@@ -283,7 +339,7 @@ Task<void> SmtpDeliveryAgent::hand_over(
     some.erase(utf8, some.end());
     if (some.empty()) co_return;
 
-    const auto transaction = attempt.transaction(some);
+    const auto transaction = attempt.transaction(some, parts_.lane.clock().now());
     if (const auto unfit = smtp::find_unfit(session.extensions(), transaction)) {
         attempt.settle(some, judge(*unfit, host));
         co_return;
@@ -297,7 +353,9 @@ Task<void> SmtpDeliveryAgent::hand_over(
     const auto result = co_await session.send(transaction, **content);
     was_dead = rested && result.was_dead;
     if (was_dead) co_return;
+    const PassedOn passed_on{session.extensions().dsn, session.extensions().deliver_by};
     for (std::size_t i = 0; i < some.size(); ++i) {
+        attempt.states[some[i]].passed_on = passed_on;
         attempt.settle(some[i], judge(result.outcomes[i], result, host));
     }
 }

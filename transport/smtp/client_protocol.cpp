@@ -1,8 +1,10 @@
 #include "transport/smtp/client_protocol.hpp"
 
+#include "transport/mail/xtext.hpp"
 #include "transport/smtp/limits.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace mailflow::smtp {
@@ -23,12 +25,70 @@ bool needs_smtputf8(const MailTransaction& transaction) {
                [](const EmailAddress& recipient) { return recipient.needs_smtputf8(); });
 }
 
+// RFC 2852 §4: only what is to be returned when late depends on the peer.
+std::optional<Unfit> find_deadline_unfit(const PeerExtensions& peer, const DeliverBy& deliver_by) {
+    if (!deliver_by.return_late) return std::nullopt;
+    if (!peer.deliver_by) return Unfit::no_deliver_by;
+    const bool too_late =
+        deliver_by.seconds <= 0 || std::chrono::seconds(deliver_by.seconds) < peer.min_deliver_by;
+    return too_late ? std::optional(Unfit::too_late) : std::nullopt;
+}
+
+// ---- parameters, each with the blank before it
+
+// RFC 3461 §4.3, §4.4
+std::string dsn_parameters(const MailTransaction& transaction) {
+    std::string text;
+    if (transaction.dsn_return == DsnReturn::full) text += " RET=FULL";
+    if (transaction.dsn_return == DsnReturn::headers) text += " RET=HDRS";
+    if (!transaction.envelope_id.empty()) {
+        text += " ENVID=" + encode_xtext(transaction.envelope_id);
+    }
+    return text;
+}
+
+// RFC 3461 §4.1. RFC 3461 §5.2.1: what was not given is not given on.
+std::string notify_parameter(const DsnRequest& request) {
+    if (request.notify == 0) return {};
+    if (request.wants(NotifyOn::never)) return " NOTIFY=NEVER";
+    constexpr std::array<std::pair<NotifyOn, std::string_view>, 3> kWords = {
+        {{NotifyOn::success, "SUCCESS"},
+         {NotifyOn::failure, "FAILURE"},
+         {NotifyOn::delay, "DELAY"}}};
+    std::string text;
+    for (const auto& [event, word] : kWords) {
+        if (request.wants(event)) text.append(text.empty() ? " NOTIFY=" : ",").append(word);
+    }
+    return text;
+}
+
+// RFC 3461 §4.2; RFC 6533 §3: an address of type utf-8 in its ASCII form, which every peer reads.
+std::string original_recipient_parameter(const DsnRequest& request) {
+    const std::string_view given = request.original_recipient;
+    const auto type_end = given.find(';');
+    if (type_end == std::string_view::npos) return {};
+    const auto type = given.substr(0, type_end);
+    const auto address = given.substr(type_end + 1);
+    return " ORCPT=" + std::string(type) + ';' +
+           (type == "utf-8" ? encode_unitext_ascii(address) : encode_xtext(address));
+}
+
+// RFC 2852 §4
+std::string deliver_by_parameter(const DeliverBy& deliver_by) {
+    std::string text = " BY=" + std::to_string(deliver_by.seconds) + ';';
+    text += deliver_by.return_late ? 'R' : 'N';
+    if (deliver_by.trace) text += 'T';
+    return text;
+}
+
 }  // namespace
 
 std::optional<Unfit> find_unfit(const PeerExtensions& peer, const MailTransaction& transaction) {
+    if (transaction.binary && !(peer.binary_mime && peer.chunking)) return Unfit::needs_binary;
     if (peer.size && peer.max_size != 0 && transaction.size > peer.max_size)
         return Unfit::too_large;
     if (!peer.smtputf8 && needs_smtputf8(transaction)) return Unfit::needs_utf8;
+    if (transaction.deliver_by) return find_deadline_unfit(peer, *transaction.deliver_by);
     return std::nullopt;
 }
 
@@ -47,15 +107,41 @@ std::string ClientProtocol::mail_command() const {
     // Deviation: 8-bit content goes to a peer without 8BITMIME unchanged (RFC 6152 §3 asks to
     // convert or return it); every server in use is 8-bit clean, and converted content breaks
     // signatures.
-    if (peer_.eight_bit_mime && transaction_.eight_bit) command += " BODY=8BITMIME";
+    if (transaction_.binary) {
+        command += " BODY=BINARYMIME";
+    } else if (peer_.eight_bit_mime && transaction_.eight_bit) {
+        command += " BODY=8BITMIME";
+    }
     if (peer_.smtputf8 && needs_smtputf8(transaction_)) command += " SMTPUTF8";
+    if (peer_.dsn) command += dsn_parameters(transaction_);
+    if (peer_.mt_priority && transaction_.priority != 0) {
+        command += " MT-PRIORITY=" + std::to_string(transaction_.priority);
+    }
+    if (peer_.deliver_by && transaction_.deliver_by) {
+        command += deliver_by_parameter(*transaction_.deliver_by);
+    }
     command += "\r\n";
     return command;
 }
 
-// MAIL, one RCPT each, DATA.
+std::string ClientProtocol::recipient_command(std::size_t recipient) const {
+    std::string command = "RCPT TO:<" + transaction_.recipients[recipient].text() + '>';
+    if (peer_.dsn && recipient < transaction_.dsn.size()) {
+        const auto& request = transaction_.dsn[recipient];
+        command += notify_parameter(request) + original_recipient_parameter(request);
+    }
+    command += "\r\n";
+    return command;
+}
+
+// RFC 3030 §2: one chunk holds all.
+std::string ClientProtocol::chunk_command() const {
+    return "BDAT " + std::to_string(transaction_.size) + " LAST\r\n";
+}
+
+// MAIL, one RCPT each, DATA. A chunk is no command: it follows the first accepted recipient.
 bool ClientProtocol::more_commands() const noexcept {
-    return commands_written_ < transaction_.recipients.size() + 2;
+    return commands_written_ < transaction_.recipients.size() + (is_chunked() ? 1 : 2);
 }
 
 void ClientProtocol::append_command(std::string& out) {
@@ -64,7 +150,7 @@ void ClientProtocol::append_command(std::string& out) {
         needs_reset_ = true;
         out += mail_command();
     } else if (number <= transaction_.recipients.size()) {
-        out += "RCPT TO:<" + transaction_.recipients[number - 1].text() + ">\r\n";
+        out += recipient_command(number - 1);
     } else {
         out += "DATA\r\n";
     }
@@ -149,8 +235,9 @@ void ClientProtocol::on_data_reply(const PeerReply& reply) {
 }
 
 void ClientProtocol::on_end_of_data_reply(const PeerReply& reply) {
-    // RFC 5321 §4.1.1.4: whatever it says, the transaction is over.
-    needs_reset_ = false;
+    // RFC 5321 §4.1.1.4: whatever it says, the transaction is over. RFC 3030 §2: after a refused
+    // chunk it may not be.
+    needs_reset_ = is_chunked() && !reply.is_completion();
     next_ = Next::finished;
     if (lone_dot_) return;
     if (reply.is_intermediate()) {
@@ -213,7 +300,7 @@ void ClientProtocol::advance() {
         next_ = Next::finished;
         return;
     }
-    next_ = Next::write;
+    next_ = only_data_left && is_chunked() ? Next::send_body : Next::write;
 }
 
 ClientStage ClientProtocol::stage() const noexcept {

@@ -4,6 +4,7 @@
 // said; what follows from it is delivery_decision's.
 #pragma once
 
+#include "transport/mail/dsn_request.hpp"
 #include "transport/mail/envelope.hpp"
 #include "transport/smtp/extensions.hpp"
 #include "transport/smtp/reply_parser.hpp"
@@ -25,12 +26,23 @@ struct MailTransaction {
     std::uint64_t size = 0;                // octets of the content, before dot-stuffing
     bool eight_bit = false;                // the content has octets over 127
     bool smtputf8_header = false;  // … in its header: SMTPUTF8 must be offered (RFC 6531 §3.1)
+    bool binary = false;           // BODY=BINARYMIME, in a chunk (RFC 3030)
+
+    // Passed on to a peer that offers the extension.
+    std::vector<DsnRequest> dsn{};  // by recipient; empty: nobody asked for anything
+    DsnReturn dsn_return = DsnReturn::unspecified;
+    std::string envelope_id{};
+    std::int8_t priority = 0;
+    std::optional<DeliverBy> deliver_by{};  // with the seconds that are left
 };
 
 // Why a transaction cannot be begun with this peer at all.
 enum class Unfit : std::uint8_t {
-    too_large,   // over the peer's SIZE (RFC 1870 §6.1): 5.3.4
-    needs_utf8,  // SMTPUTF8 needed and not offered (RFC 6531 §3.2): 5.6.7
+    too_large,      // over the peer's SIZE (RFC 1870 §6.1): 5.3.4
+    needs_utf8,     // SMTPUTF8 needed and not offered (RFC 6531 §3.2): 5.6.7
+    needs_binary,   // BINARYMIME or CHUNKING not offered (RFC 3030 §3): 5.6.3
+    no_deliver_by,  // to be returned when late, and DELIVERBY is not offered (RFC 2852 §4): 5.3.3
+    too_late,       // … less time is left than the peer takes: 5.4.7
 };
 
 [[nodiscard]] std::optional<Unfit> find_unfit(
@@ -48,9 +60,11 @@ struct RecipientOutcome {
 class ClientProtocol {
   public:
     enum class Next : std::uint8_t {
-        write,      // take_flight() and write it
-        read,       // read a reply, give it to on_reply()
-        send_body,  // stream the content dot-stuffed with its final dot, then on_body_sent()
+        write,  // take_flight() and write it
+        read,   // read a reply, give it to on_reply()
+        // Stream the content, then on_body_sent(): dot-stuffed with its final dot, or as it is
+        // behind chunk_command().
+        send_body,
         finished,
     };
 
@@ -59,6 +73,14 @@ class ClientProtocol {
     [[nodiscard]] Next next() const noexcept { return next_; }
 
     [[nodiscard]] std::string take_flight();
+
+    // Content leaves as one chunk of exactly `size` octets.
+    [[nodiscard]] bool is_chunked() const noexcept { return transaction_.binary; }
+
+    [[nodiscard]] std::string chunk_command() const;
+
+    [[nodiscard]] std::uint64_t size() const noexcept { return transaction_.size; }
+
     void on_reply(PeerReply reply);
     void on_body_sent();
     // A reply that came before the body was whole. 2yz: the peer lost its way, nobody is delivered.
@@ -85,6 +107,7 @@ class ClientProtocol {
 
   private:
     [[nodiscard]] std::string mail_command() const;
+    [[nodiscard]] std::string recipient_command(std::size_t recipient) const;
     [[nodiscard]] bool more_commands() const noexcept;
     void append_command(std::string& out);
     void on_mail_reply(const PeerReply& reply);

@@ -243,10 +243,11 @@ TEST_CASE("Every own failure has a verdict, a code and words that agree", "[deli
         INFO("failure " << i);
         const auto judged = judge_own(static_cast<OwnFailure>(i));
         const auto& status = judged.status;
-        CHECK(judged.verdict == judged.when_exhausted);
+        const bool is_failure = judged.when_exhausted == Verdict::fail;
+        CHECK((judged.verdict == judged.when_exhausted || is_failure));
         CHECK_THAT(status.diagnostic, Catch::Contains(" " + status.status.text() + " "));
-        CHECK((status.status.klass == 5) == (judged.verdict == Verdict::fail));
-        CHECK((status.action == DeliveryAction::failed) == (judged.verdict == Verdict::fail));
+        CHECK((status.status.klass == 5) == is_failure);
+        CHECK((status.action == DeliveryAction::failed) == is_failure);
         CHECK(status.diagnostic.front() == static_cast<char>('0' + status.status.klass));
     }
 }
@@ -295,6 +296,42 @@ TEST_CASE(
     CHECK(judge_exhausted(std::vector{no_space, down}).verdict == Verdict::retry_recipient);
     CHECK(judge_exhausted(std::vector{no_space, down}).status.diagnostic == "452 4.3.1 no space");
     CHECK(judge_exhausted(std::vector{gone}).status.action == DeliveryAction::failed);
+}
+
+TEST_CASE("What a host cannot do, the next one may: else it fails", "[deliver][decision]") {
+    const auto [failure, status] = GENERATE(table<OwnFailure, EnhancedStatus>({
+        {OwnFailure::needs_binarymime, {5, 6, 3}},
+        {OwnFailure::no_deliver_by, {5, 3, 3}},
+        {OwnFailure::deliver_by_too_soon, {5, 4, 7}},
+    }));
+
+    const auto judgement = judge_own(failure);
+
+    CHECK(judgement.verdict == Verdict::try_next_host);
+    CHECK(judge_exhausted(std::vector{judgement}).verdict == Verdict::fail);
+    CHECK(judgement.status.status == status);
+    CHECK(judgement.status.action == DeliveryAction::failed);
+}
+
+TEST_CASE("RFC 8689: REQUIRETLS that no host can be asked for fails", "[deliver][decision]") {
+    const auto judgement = judge_own(OwnFailure::requires_tls);
+
+    CHECK(judgement.verdict == Verdict::fail);
+    CHECK(judgement.status.status == EnhancedStatus{5, 7, 30});
+}
+
+TEST_CASE("RFC 2852: a late message fails with 5.4.7 and the last words", "[deliver][decision]") {
+    const auto last = judge_reply(Stage::rcpt, reply(451, "4.7.1", "grey"), kHost).status;
+
+    const auto status = late(last);
+
+    CHECK(status.action == DeliveryAction::failed);
+    CHECK(status.status == EnhancedStatus{5, 4, 7});
+    CHECK(
+        status.diagnostic ==
+        "550 5.4.7 QUEUE.DeliverBy; the time to deliver the message by is over; last error: " +
+            last.diagnostic);
+    CHECK(status.remote_mta == last.remote_mta);
 }
 
 }  // namespace mailflow

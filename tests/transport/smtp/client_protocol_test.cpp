@@ -315,3 +315,129 @@ TEST_CASE("the stage follows the dialogue", "[smtp][client]") {
     client.on_body_sent();
     CHECK(client.stage() == ClientStage::end_of_data);
 }
+
+// ---- what is passed on
+
+TEST_CASE("RFC 3461 §5.2.1: DSN parameters go to a peer that offers DSN", "[smtp][client]") {
+    auto transaction = to({"bob@example.net", "carol@example.net", "dave@example.net"});
+    transaction.dsn_return = DsnReturn::headers;
+    transaction.envelope_id = "a+b c";
+    transaction.dsn = {
+        {.notify = 2 | 4 | 8, .original_recipient = "rfc822;Bob+1@old.example"},
+        {.notify = 1,
+         .original_recipient = "utf-8;b\xc3\xb6"
+                               "b@old.example"},
+        {}};
+    const auto replies = {"250 ok", "250 ok", "250 ok", "250 ok", "354 go", "250 taken"};
+
+    ClientProtocol with({.pipelining = true, .dsn = true}, transaction);
+    CHECK(
+        converse(with, replies) ==
+        "MAIL FROM:<alice@example.com> RET=HDRS ENVID=a+2Bb+20c\r\n"
+        "RCPT TO:<bob@example.net> NOTIFY=SUCCESS,FAILURE,DELAY "
+        "ORCPT=rfc822;Bob+2B1@old.example\r\n"
+        "RCPT TO:<carol@example.net> NOTIFY=NEVER ORCPT=utf-8;b\\x{F6}b@old.example\r\n"
+        "RCPT TO:<dave@example.net>\r\n"
+        "DATA\r\n|||||<body>|");
+
+    ClientProtocol without(kPipelining, transaction);
+    CHECK(
+        converse(without, replies) ==
+        "MAIL FROM:<alice@example.com>\r\nRCPT TO:<bob@example.net>\r\n"
+        "RCPT TO:<carol@example.net>\r\nRCPT TO:<dave@example.net>\r\n"
+        "DATA\r\n|||||<body>|");
+}
+
+TEST_CASE("RFC 6710, RFC 2852: priority and deadline go to who offers them", "[smtp][client]") {
+    struct Row {
+        PeerExtensions peer;
+        std::int8_t priority;
+        std::optional<DeliverBy> deliver_by;
+        std::string parameters;
+    };
+
+    const PeerExtensions both{.mt_priority = true, .deliver_by = true};
+    const Row table[] = {
+        {both, 3, DeliverBy{120, true, false}, " MT-PRIORITY=3 BY=120;R"},
+        {both, -9, DeliverBy{-20, false, true}, " MT-PRIORITY=-9 BY=-20;NT"},
+        {both, 0, std::nullopt, ""},
+        {{}, 4, DeliverBy{120, false, false}, ""},
+    };
+    for (const auto& row : table) {
+        auto transaction = to({"bob@example.net"});
+        transaction.priority = row.priority;
+        transaction.deliver_by = row.deliver_by;
+        CHECK_FALSE(find_unfit(row.peer, transaction));
+        ClientProtocol client(row.peer, transaction);
+        CHECK(client.take_flight() == "MAIL FROM:<alice@example.com>" + row.parameters + "\r\n");
+    }
+}
+
+TEST_CASE("RFC 2852 §4: what is to be returned when late needs a peer that knows", "[smtp]") {
+    using std::chrono::seconds;
+
+    struct Row {
+        PeerExtensions peer;
+        DeliverBy deliver_by;
+        std::optional<Unfit> unfit;
+    };
+
+    const PeerExtensions none;
+    const PeerExtensions any{.deliver_by = true};
+    const PeerExtensions slow{.deliver_by = true, .min_deliver_by = seconds(60)};
+    const Row table[] = {
+        {none, {100, true, false}, Unfit::no_deliver_by},
+        {none, {100, false, false}, std::nullopt},
+        {any, {1, true, false}, std::nullopt},
+        {any, {0, true, false}, Unfit::too_late},
+        {slow, {59, true, false}, Unfit::too_late},
+        {slow, {60, true, false}, std::nullopt},
+        {slow, {-5, false, false}, std::nullopt},
+    };
+    for (const auto& row : table) {
+        auto transaction = to({"bob@example.net"});
+        transaction.deliver_by = row.deliver_by;
+        CHECK(find_unfit(row.peer, transaction) == row.unfit);
+    }
+}
+
+TEST_CASE("RFC 3030: binary content leaves as one chunk, never by DATA", "[smtp][client]") {
+    auto transaction = to({"bob@example.net", "carol@example.net"});
+    transaction.binary = true;
+    transaction.eight_bit = true;
+    CHECK(
+        find_unfit({.eight_bit_mime = true, .chunking = true}, transaction) == Unfit::needs_binary);
+    CHECK(find_unfit({.binary_mime = true}, transaction) == Unfit::needs_binary);
+    const PeerExtensions peer{
+        .pipelining = true, .eight_bit_mime = true, .chunking = true, .binary_mime = true};
+    REQUIRE_FALSE(find_unfit(peer, transaction));
+
+    ClientProtocol client(peer, transaction);
+
+    CHECK(client.is_chunked());
+    CHECK(client.chunk_command() == "BDAT 100 LAST\r\n");
+    CHECK(
+        converse(client, {"250 ok", "550 5.1.1 no", "250 ok", "250 2.0.0 taken"}) ==
+        "MAIL FROM:<alice@example.com> BODY=BINARYMIME\r\n"
+        "RCPT TO:<bob@example.net>\r\nRCPT TO:<carol@example.net>\r\n|||<body>|");
+    CHECK(client.is_delivered());
+    CHECK_FALSE(client.needs_reset());
+    CHECK(client.outcomes()[0].reply->code == 550);
+    CHECK(client.outcomes()[1].reply->code == 250);
+}
+
+TEST_CASE(
+    "RFC 3030: without a recipient no chunk is sent; after a refused one comes RSET", "[smtp]") {
+    const PeerExtensions peer{.pipelining = true, .chunking = true, .binary_mime = true};
+    auto transaction = to({"bob@example.net"});
+    transaction.binary = true;
+
+    ClientProtocol nobody(peer, transaction);
+    CHECK(converse(nobody, {"250 ok", "550 5.1.1 no"}).find("<body>") == std::string::npos);
+    CHECK(nobody.needs_reset());
+
+    ClientProtocol refused(peer, transaction);
+    converse(refused, {"250 ok", "250 ok", "554 5.6.0 no"});
+    CHECK(refused.needs_reset());
+    CHECK(refused.outcomes()[0].stage == ClientStage::end_of_data);
+}
