@@ -63,7 +63,7 @@ void QueueWriter::finish_group() {
 void QueueWriter::Counts::add(RecipientState state, bool reported, std::int64_t by) noexcept {
     ready += state == RecipientState::ready ? by : 0;
     deferred += state == RecipientState::deferred ? by : 0;
-    unreported += state == RecipientState::failed && !reported ? by : 0;
+    unreported += is_final(state) && !reported ? by : 0;
 }
 
 // ---- a new message

@@ -43,6 +43,7 @@ std::string status_of(const MessageInfo& message) {
          {RecipientStatus::active,
           RecipientStatus::retry,
           RecipientStatus::unreachable,
+          RecipientStatus::scheduled,
           RecipientStatus::suspended,
           RecipientStatus::ready,
           RecipientStatus::failed}) {
@@ -92,6 +93,7 @@ json::object to_json(const MessageInfo& message) {
     object["id"] = message.id.text();
     object["status"] = status_of(message);
     object["accepted"] = to_iso8601(message.accepted);
+    object["release"] = time_or_null(message.release);
     object["expires"] = to_iso8601(message.expires);
     object["sender"] = message.sender;
     object["message_id"] = message.message_id;

@@ -99,6 +99,7 @@ int show_message(Context& context, const Arguments& arguments) {
     line("QueueId", text_of(message, "id"));
     line("Status", text_of(message, "status"));
     line("Accepted", text_of(message, "accepted"));
+    line("Release", text_of(message, "release"));
     line("Expires", text_of(message, "expires"));
     line("Sender", text_of(message, "sender"));
     line("Message-ID", text_of(message, "message_id"));

@@ -390,6 +390,35 @@ QUEUE_TEST("failed recipients are unreported until the report is committed") {
     CHECK(queue.totals().messages == 3);
 }
 
+QUEUE_TEST("delivered recipients whose report is owed are unreported until it is committed") {
+    Queue<TestType> queue;
+    queue.commit(1, {"a@contoso.com", "b@contoso.com"});
+    auto nothing_owed = change_to(1, RecipientState::delivered, 1);
+    nothing_owed.reported = true;
+    queue.record({change_to(1, RecipientState::delivered, 0), nothing_owed});
+    REQUIRE(queue.unreported() == Ids{1});
+
+    queue.run(queue.store().commit_report(make_submission(2), {QueueId{1}, {0}})).value();
+
+    CHECK(queue.unreported().empty());
+    CHECK(queue.find(1).recipients[0].reported);
+    CHECK(queue.find(1).recipients[0].state == RecipientState::delivered);
+}
+
+QUEUE_TEST("a recipient whose time has come is ready and out of its queue") {
+    Queue<TestType> queue;
+    queue.commit(1);
+    queue.record({defer(1, kContoso, after_minutes(60))});
+    REQUIRE(queue.ready().empty());
+
+    queue.record({change_to(1, RecipientState::ready)});
+
+    CHECK(queue.ready() == Ids{1});
+    CHECK(queue.hops().empty());
+    CHECK(queue.totals().deferred_recipients == 0);
+    CHECK(queue.totals().ready_recipients == 1);
+}
+
 QUEUE_TEST("a delay report marks the recipient and leaves it waiting") {
     Queue<TestType> queue;
     queue.commit(1);

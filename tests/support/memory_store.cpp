@@ -304,7 +304,7 @@ Task<Result<std::vector<QueuedMessage>>> MemoryStore::unreported_after(
     QueueId after, std::size_t limit) {
     co_return page(after, limit, [](const QueuedMessage& message) {
         return any_recipient(message, [](const auto& recipient) {
-            return recipient.state == RecipientState::failed && !recipient.reported;
+            return is_final(recipient.state) && !recipient.reported;
         });
     });
 }

@@ -40,9 +40,9 @@ struct ActiveMessage {
     std::size_t in_work = 0;                  // recipients queued or running
     bool tried = false;                       // loaded from a delivery queue, not as a new message
     bool held = false;
-    bool is_reporting = false;             // a DSN about it is being composed or committed
-    bool report_failed = false;            // its DSN could not be committed: again in a minute
-    std::optional<UtcTime> first_failure;  // of the failures not yet reported
+    bool is_reporting = false;          // a DSN about it is being composed or committed
+    bool report_failed = false;         // its DSN could not be committed: again in a minute
+    std::optional<UtcTime> owed_since;  // when the first outcome not yet reported stood
     std::optional<bool> removal;  // an administrator removed it while it ran; true: with a report
 
     [[nodiscard]] QueueId id() const noexcept { return message->id; }

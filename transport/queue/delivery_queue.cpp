@@ -7,6 +7,8 @@ namespace mailflow {
 namespace {
 
 constexpr std::uint32_t kUntriedPerTried = 4;
+constexpr std::uint32_t kUrgentPerNormal = 4;
+constexpr std::uint32_t kOthersPerBulk = 8;
 
 }  // namespace
 
@@ -52,6 +54,37 @@ void DeliveryQueue::Lines::drain_into(std::vector<WaitingJob>& jobs, std::option
     }
 }
 
+void DeliveryQueue::Classes::push(WaitingJob job) {
+    auto& lines = job.priority > 0 ? urgent_ : job.priority < 0 ? bulk_ : normal_;
+    lines.push(std::move(job));
+}
+
+std::optional<WaitingJob> DeliveryQueue::Classes::pop() {
+    return next().pop();
+}
+
+DeliveryQueue::Lines& DeliveryQueue::Classes::next() {
+    const bool is_bulk_only = urgent_.empty() && normal_.empty();
+    if (is_bulk_only || (!bulk_.empty() && bulk_passed_over_ >= kOthersPerBulk)) {
+        bulk_passed_over_ = 0;
+        return bulk_;
+    }
+    bulk_passed_over_ += bulk_.empty() ? 0 : 1;
+    if (urgent_.empty() || (!normal_.empty() && normal_passed_over_ >= kUrgentPerNormal)) {
+        normal_passed_over_ = 0;
+        return normal_;
+    }
+    normal_passed_over_ += normal_.empty() ? 0 : 1;
+    return urgent_;
+}
+
+void DeliveryQueue::Classes::drain_into(
+    std::vector<WaitingJob>& jobs, std::optional<QueueId> only) {
+    for (auto* const lines : {&urgent_, &normal_, &bulk_}) {
+        lines->drain_into(jobs, only);
+    }
+}
+
 DeliveryQueue::DeliveryQueue(NextHop hop, NextHopState state, const QueueLimits& limits)
     : hop_(std::move(hop))
     , state_(std::move(state))
@@ -59,8 +92,9 @@ DeliveryQueue::DeliveryQueue(NextHop hop, NextHopState state, const QueueLimits&
     , messages_per_connection_(std::max(1U, limits.messages_per_connection))
     , window_(std::clamp(limits.first_window, 1U, widest_)) {}
 
-std::size_t DeliveryQueue::room() const noexcept {
-    const auto bound = 2 * bound_of_window();
+std::size_t DeliveryQueue::room(std::int8_t priority) const noexcept {
+    const auto window = bound_of_window();
+    const auto bound = 2 * window + (priority > 0 ? (window + 1) / 2 : 0);
     return active() >= bound ? 0 : bound - active();
 }
 
@@ -73,8 +107,8 @@ std::size_t DeliveryQueue::bound_of_window() const noexcept {
     return is_failing() ? 1 : std::size_t{window()} * messages_per_connection_;
 }
 
-bool DeliveryQueue::takes(std::size_t recipients) const noexcept {
-    return active() == 0 || recipients <= room();
+bool DeliveryQueue::takes(std::size_t recipients, std::int8_t priority) const noexcept {
+    return active() == 0 || recipients <= room(priority);
 }
 
 void DeliveryQueue::push(WaitingJob job) {
@@ -82,13 +116,12 @@ void DeliveryQueue::push(WaitingJob job) {
     if (!job.tried) {
         untried_ += job.recipients.size();
     }
-    (job.tried ? tried_lines_ : untried_lines_).push(std::move(job));
+    (job.tried ? tried_jobs_ : untried_jobs_).push(std::move(job));
 }
 
 std::optional<WaitingJob> DeliveryQueue::pop() {
-    const bool is_turn_of_tried = untried_in_a_row_ >= kUntriedPerTried && !tried_lines_.empty();
-    auto job =
-        is_turn_of_tried || untried_lines_.empty() ? tried_lines_.pop() : untried_lines_.pop();
+    const bool is_turn_of_tried = untried_in_a_row_ >= kUntriedPerTried && !tried_jobs_.empty();
+    auto job = is_turn_of_tried || untried_jobs_.empty() ? tried_jobs_.pop() : untried_jobs_.pop();
     if (job) {
         untried_in_a_row_ = job->tried ? 0 : untried_in_a_row_ + 1;
         waiting_ -= job->recipients.size();
@@ -109,8 +142,8 @@ std::vector<WaitingJob> DeliveryQueue::take_out(QueueId message) {
 
 std::vector<WaitingJob> DeliveryQueue::take(std::optional<QueueId> only) {
     std::vector<WaitingJob> jobs;
-    untried_lines_.drain_into(jobs, only);
-    tried_lines_.drain_into(jobs, only);
+    untried_jobs_.drain_into(jobs, only);
+    tried_jobs_.drain_into(jobs, only);
     for (const auto& job : jobs) {
         waiting_ -= job.recipients.size();
         if (!job.tried) {

@@ -24,7 +24,8 @@ struct WaitingJob {
     QueueId message;
     std::vector<std::uint32_t> recipients;
     std::string sender;
-    bool tried = false;  // they were deferred before
+    bool tried = false;        // they were deferred before
+    std::int8_t priority = 0;  // RFC 6710, of the message
 };
 
 class DeliveryQueue {
@@ -39,14 +40,16 @@ class DeliveryQueue {
 
     // ---- jobs
 
-    // Recipients that may still be pushed; 0 when full.
-    [[nodiscard]] std::size_t room() const noexcept;
+    // Recipients that may still be pushed; 0 when full. A message of positive priority finds half a
+    // window more.
+    [[nodiscard]] std::size_t room(std::int8_t priority = 0) const noexcept;
     // Time to fetch more, before the window runs dry.
     [[nodiscard]] bool is_half_empty() const noexcept;
     // A job larger than the bound is taken when nothing else is here.
-    [[nodiscard]] bool takes(std::size_t recipients) const noexcept;
+    [[nodiscard]] bool takes(std::size_t recipients, std::int8_t priority = 0) const noexcept;
     void push(WaitingJob job);
-    // The next job: never-tried before tried 4:1, senders in turn. None when empty.
+    // The next job: never-tried before tried 4:1; of those, positive priority before none 4:1, and
+    // negative last, but each ninth; senders in turn. None when empty.
     [[nodiscard]] std::optional<WaitingJob> pop();
     // Takes out everything that waits (the hop failed, the configuration changed).
     [[nodiscard]] std::vector<WaitingJob> drain();
@@ -122,6 +125,28 @@ class DeliveryQueue {
         std::map<std::string, std::list<Line>::iterator> by_sender_;
     };
 
+    // RFC 6710 §5: jobs of positive, no and negative priority, weighted: whoever waits gets his
+    // turn.
+    class Classes {
+      public:
+        void push(WaitingJob job);
+        [[nodiscard]] std::optional<WaitingJob> pop();
+        void drain_into(std::vector<WaitingJob>& jobs, std::optional<QueueId> only);
+
+        [[nodiscard]] bool empty() const noexcept {
+            return urgent_.empty() && normal_.empty() && bulk_.empty();
+        }
+
+      private:
+        [[nodiscard]] Lines& next();
+
+        Lines urgent_;
+        Lines normal_;
+        Lines bulk_;
+        std::uint32_t normal_passed_over_ = 0;
+        std::uint32_t bulk_passed_over_ = 0;
+    };
+
     [[nodiscard]] std::size_t bound_of_window() const noexcept;
     std::vector<WaitingJob> take(std::optional<QueueId> only);
 
@@ -133,8 +158,8 @@ class DeliveryQueue {
     double window_;
     bool was_narrowed_ = false;  // a failure was seen: the window opens by one per window, no
                                  // longer by one per success
-    Lines untried_lines_;
-    Lines tried_lines_;
+    Classes untried_jobs_;
+    Classes tried_jobs_;
     std::uint32_t untried_in_a_row_ = 0;
     std::size_t waiting_ = 0;
     std::size_t untried_ = 0;

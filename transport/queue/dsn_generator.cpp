@@ -33,6 +33,18 @@ std::uint64_t header_octets(const Content& content) {
     return content.facts.header_size >= kEmptyLine ? size - kEmptyLine : size;
 }
 
+// What a report of failure may return of the original (reference 10.2).
+bool may_return_whole(const QueuedMessage& original, const Organization& organization) {
+    const auto& envelope = original.envelope;
+    // RFC 3461 §4.3.
+    return envelope.dsn_return != DsnReturn::headers &&
+           original.content.size() <= organization.transport().dsn_max_message_attach_size &&
+           // RFC 8689 §5: what must travel protected does not come back on a way nobody chose.
+           !envelope.require_tls &&
+           // A report is text, and goes to hosts without BINARYMIME.
+           envelope.body != BodyType::binary_mime;
+}
+
 // Octets up to and including the empty line.
 std::uint64_t header_size(std::string_view text) {
     constexpr std::string_view kEnd = "\r\n\r\n";
@@ -98,7 +110,7 @@ Task<DsnResult> DsnGenerator::report(DsnOrder order) {
         "report committed",
         {{"queue-id", order.original->id},
          {"report", id},
-         {"kind", order.kind == DsnKind::failed ? "failed" : "delayed"},
+         {"kind", to_text(order.kind)},
          {"to", sender.text()}});
     track(order, announced.get(), id.text());
     result.outcome = DsnOutcome::committed;
@@ -122,15 +134,19 @@ DsnInput DsnGenerator::describe(const DsnOrder& order, QueueId id) {
         .original = original.content.facts,
         .arrival = original.accepted,
         .smtputf8 = original.envelope.smtputf8,
-        // Reference 10.2.
-        .return_whole =
-            order.kind == DsnKind::failed &&
-            original.content.size() <= organization.transport().dsn_max_message_attach_size,
+        .envelope_id = original.envelope.envelope_id,
+        .deliver_by_date = original.deadline(),
+        .return_whole = order.kind == DsnKind::failed && may_return_whole(original, organization),
         .recipients = {}};
     for (const auto& [number, status] : order.recipients) {
         const auto& recipient = original.recipients.at(number);
         DsnRecipient named{
-            recipient.original, recipient.address, status, std::nullopt, std::nullopt};
+            recipient.original,
+            recipient.address,
+            status,
+            std::nullopt,
+            std::nullopt,
+            recipient.dsn.original_recipient};
         if (order.kind == DsnKind::delayed) {
             named.will_retry_until = order.retry_until;
         } else {
@@ -155,7 +171,9 @@ Submission DsnGenerator::make_submission(
         .original = order.original->envelope.reverse_path.text(),
         .mailbox = to.mailbox,
         .next_hop = {},
-        .last = std::nullopt};
+        .last = std::nullopt,
+        // Nothing is reported about a report.
+        .dsn = {.notify = static_cast<std::uint8_t>(NotifyOn::never), .original_recipient = {}}};
     Submission submission;
     auto& message = submission.message;
     message.id = id;
@@ -165,6 +183,9 @@ Submission DsnGenerator::make_submission(
     message.envelope.reverse_path = ReversePath();
     message.envelope.body = text.eight_bit ? BodyType::eight_bit_mime : BodyType::seven_bit;
     message.envelope.smtputf8 = text.smtputf8;
+    // RFC 8689 §5.
+    message.envelope.require_tls = order.original->envelope.require_tls;
+    message.envelope.priority = order.original->envelope.priority;
     message.origin.connector = "DSN";
     message.content.body = body.ref;
     message.content.facts.eight_bit = text.eight_bit;

@@ -1,7 +1,7 @@
 // Reports to the sender of a message (RFC 3464; reference 10): composes one DSN, streams the
-// original into it and commits it together with the mark that says so. A report never answers a
-// report: the caller never orders one for a null reverse-path. Owned by QueueManager, used on the
-// queue lane.
+// original into it and commits it together with the mark that says so. One report is of one kind. A
+// report never answers a report: the caller never orders one for a null reverse-path. Owned by
+// QueueManager, used on the queue lane.
 #pragma once
 
 #include "transport/base/log.hpp"

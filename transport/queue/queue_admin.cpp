@@ -2,6 +2,7 @@
 
 #include "transport/base/ascii.hpp"
 #include "transport/base/error.hpp"
+#include "transport/deliver/delivery_decision.hpp"
 #include "transport/ports/content_reader.hpp"
 
 #include <algorithm>
@@ -14,8 +15,7 @@ namespace {
 constexpr std::size_t kPage = 100;
 // Rows one call of list_messages looks at.
 constexpr std::size_t kMessagesRead = 5000;
-constexpr const char* kUnreachableText =
-    "A matching connector cannot be found to route the external recipient";
+constexpr const char* kScheduledText = "Waits for the time its sender set";
 
 RecipientStatus status_of(const QueuedRecipient& stored, const ActiveRecipient* active, bool held) {
     const auto state = active == nullptr ? stored.state : active->state;
@@ -27,6 +27,7 @@ RecipientStatus status_of(const QueuedRecipient& stored, const ActiveRecipient* 
         return RecipientStatus::ready;
     }
     const auto& hop = active == nullptr ? stored.next_hop : active->next_hop;
+    if (hop == NextHop::future_release().key()) return RecipientStatus::scheduled;
     return hop == NextHop::unreachable().key() ? RecipientStatus::unreachable
                                                : RecipientStatus::retry;
 }
@@ -49,6 +50,7 @@ const char* to_text(RecipientStatus status) noexcept {
         case RecipientStatus::active: return "Active";
         case RecipientStatus::retry: return "Retry";
         case RecipientStatus::unreachable: return "Unreachable";
+        case RecipientStatus::scheduled: return "Scheduled";
         case RecipientStatus::suspended: return "Suspended";
         case RecipientStatus::delivered: return "Delivered";
         case RecipientStatus::failed: return "Failed";
@@ -75,6 +77,13 @@ Task<Result<std::vector<QueueInfo>>> QueueAdmin::list_queues() {
         }
         after = page->back().key;
     }
+    if (const auto waiting = all.find(NextHop::future_release().key()); waiting != all.end()) {
+        auto first = co_await first_release();
+        if (!first) {
+            co_return first.error();
+        }
+        waiting->second.next_retry = *first;
+    }
     for (const auto& [key, queue] : manager_.queues()) {
         if (!all.contains(key)) {
             NextHopState none;
@@ -88,6 +97,17 @@ Task<Result<std::vector<QueueInfo>>> QueueAdmin::list_queues() {
         queues.push_back(std::move(info));
     }
     co_return queues;
+}
+
+Task<Result<std::optional<UtcTime>>> QueueAdmin::first_release() {
+    auto page = co_await store_.due_messages(NextHop::future_release().key(), UtcTime::max(), 1);
+    if (!page) {
+        co_return page.error();
+    }
+    if (page->empty()) {
+        co_return std::optional<UtcTime>();
+    }
+    co_return std::optional(page->front().envelope.release);
 }
 
 QueueInfo QueueAdmin::describe(const NextHop& hop, const NextHopState& stored) const {
@@ -115,7 +135,9 @@ QueueInfo QueueAdmin::describe(const NextHop& hop, const NextHopState& stored) c
         info.status = QueueStatus::retry;
     }
     if (hop.type == DeliveryType::unreachable) {
-        info.last_error = kUnreachableText;
+        info.last_error = unreachable_status().diagnostic;
+    } else if (hop.type == DeliveryType::future_release) {
+        info.last_error = kScheduledText;
     }
     return info;
 }
@@ -184,7 +206,10 @@ MessageInfo QueueAdmin::describe(const QueuedMessage& message) const {
     MessageInfo info;
     info.id = message.id;
     info.accepted = message.accepted;
-    info.expires = RetrySchedule(manager_.organization().transport()).expires_at(message.accepted);
+    if (message.starts() > message.accepted) {
+        info.release = message.starts();
+    }
+    info.expires = RetrySchedule(manager_.organization().transport()).expires_at(message.starts());
     info.sender = sender_text(message);
     info.message_id = message.content.facts.message_id;
     info.subject = message.content.facts.subject;
@@ -214,7 +239,7 @@ RecipientInfo QueueAdmin::describe(
     info.last = active == nullptr ? stored.last : active->last;
     const auto queue = manager_.queues().find(info.next_hop);
     const bool has_queue = queue != manager_.queues().end();
-    if (info.status == RecipientStatus::retry) {
+    if (info.status == RecipientStatus::retry || info.status == RecipientStatus::scheduled) {
         info.next_attempt = active == nullptr ? stored.due : active->due;
         if (has_queue) {
             info.next_attempt = std::max(*info.next_attempt, queue->second.state().next_retry);

@@ -21,6 +21,7 @@ enum class RecipientStatus : std::uint8_t {
     active,
     retry,
     unreachable,
+    scheduled,  // to be released later (RFC 4865)
     suspended,
     delivered,
     failed
@@ -58,6 +59,7 @@ struct RecipientInfo {
 struct MessageInfo {
     QueueId id;
     UtcTime accepted{};
+    std::optional<UtcTime> release;  // when it is not to be sent before then
     UtcTime expires{};
     std::string sender;  // `<>` when null
     std::string message_id;
@@ -124,6 +126,8 @@ class QueueAdmin {
     Task<Result<MessageExport>> export_message(QueueId id);
 
   private:
+    // Of the messages that are to be released later.
+    Task<Result<std::optional<UtcTime>>> first_release();
     [[nodiscard]] QueueInfo describe(const NextHop& hop, const NextHopState& stored) const;
     [[nodiscard]] bool matches(const MessageInfo& message, const MessageFilter& filter) const;
     [[nodiscard]] MessageInfo describe(const QueuedMessage& message) const;

@@ -9,6 +9,12 @@ namespace mailflow {
 
 namespace {
 
+// What was released a moment ago is new mail.
+bool was_tried(const ActiveRecipient& recipient) {
+    static const std::string released_later = NextHop::future_release().key();
+    return recipient.state == RecipientState::deferred && recipient.next_hop != released_later;
+}
+
 std::vector<std::uint32_t> untried(const QueuedMessage& message) {
     std::vector<std::uint32_t> numbers;
     for (const auto& recipient : message.recipients) {
@@ -48,6 +54,10 @@ void QueueManager::announce(QueuedMessagePtr message) {
 
 void QueueManager::take_new(QueuedMessagePtr message) {
     const auto id = message->id;
+    note_appointment(*message);
+    if (message->envelope.release > now()) {
+        arm(message->envelope.release);
+    }
     const auto routed = route_message(*message, untried(*message), *parts_.organization);
     const bool to_idle_hop =
         std::any_of(routed.groups.begin(), routed.groups.end(), [this](const auto& group) {
@@ -66,6 +76,9 @@ void QueueManager::take_new(QueuedMessagePtr message) {
 
 // True: something of it is in a delivery queue now.
 bool QueueManager::admit(ActiveMessage& active, const RoutedMessage& routed, WhenFull when_full) {
+    if (put_off(active, routed)) {
+        return false;
+    }
     for (const auto& [number, status] : routed.failures) {
         fail(active, number, status, NextHop::unreachable());
     }
@@ -91,7 +104,8 @@ bool QueueManager::place(ActiveMessage& active, const RoutedGroup& group, WhenFu
         }
         return false;
     }
-    if (!queue.takes(group.recipients.size()) || !active_.is_within_bounds()) {
+    const auto priority = active.message->envelope.priority;
+    if (!queue.takes(group.recipients.size(), priority) || !active_.is_within_bounds()) {
         queue.has_backlog = true;
         if (when_full == WhenFull::park) {
             for (const auto number : group.recipients) {
@@ -105,11 +119,12 @@ bool QueueManager::place(ActiveMessage& active, const RoutedGroup& group, WhenFu
     job.message = active.id();
     job.recipients = group.recipients;
     job.sender = active.message->envelope.reverse_path.text();
+    job.priority = priority;
     for (const auto number : group.recipients) {
         auto& recipient = active.at(number);
         recipient.work = Work::queued;
         recipient.works_at = queue.key();
-        job.tried = job.tried || recipient.state == RecipientState::deferred;
+        job.tried = job.tried || was_tried(recipient);
     }
     active.in_work += group.recipients.size();
     queue.push(std::move(job));

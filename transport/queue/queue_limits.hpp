@@ -32,6 +32,9 @@ struct QueueLimits {
     // A next hop that has nothing to do is shown as Ready that long.
     Duration hop_idle = std::chrono::minutes(3);
 
+    // Deadlines and ages of messages kept in memory; those beyond are found by a scan when due.
+    std::size_t appointments = 100'000;
+
     Duration maintenance_interval = std::chrono::minutes(1);
     // While due rows wait for room, how often the queue looks for others that have become due
     // meanwhile.

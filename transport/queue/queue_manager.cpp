@@ -46,6 +46,11 @@ std::map<std::string, std::string> fingerprints(const Organization& organization
     return all;
 }
 
+bool has_other_ages(const TransportSettings& a, const TransportSettings& b) noexcept {
+    return a.message_expiration_timeout != b.message_expiration_timeout ||
+           a.delay_notification_timeout != b.delay_notification_timeout;
+}
+
 }  // namespace
 
 QueueManager::QueueManager(Parts parts)
@@ -62,6 +67,7 @@ QueueManager::QueueManager(Parts parts)
           parts_.tracking,
           parts_.lane.log()})
     , active_(parts_.limits)
+    , agenda_(parts_.limits.appointments)
     , running_on_(parts_.lanes.size(), 0)
     , pulse_(std::make_shared<Pulse>(Pulse{this})) {}
 
@@ -73,6 +79,7 @@ void QueueManager::start() {
     started_ = true;
     next_maintenance_ = parts_.lane.clock().monotonic() + parts_.limits.maintenance_interval;
     arm_at(next_maintenance_);
+    agenda_.ask_scan(now());
     maintaining_ = true;
     run("queue start", maintain(true));
 }
@@ -166,6 +173,10 @@ void QueueManager::on_wake(MonotonicTime armed) {
             run("queue maintenance", maintain(false));
         }
     }
+    if (const auto next = agenda_.earliest(); next && *next <= now() && !maintaining_) {
+        maintaining_ = true;
+        run("queue appointments", appointments());
+    }
     arm_at(next_maintenance_);
     request_refill(false, true);
 }
@@ -207,6 +218,9 @@ void QueueManager::commit_changes() {
 
 void QueueManager::set_organization(OrganizationPtr organization) {
     const auto before = fingerprints(*parts_.organization);
+    if (has_other_ages(organization->transport(), parts_.organization->transport())) {
+        agenda_.ask_scan(now());
+    }
     parts_.organization = std::move(organization);
     schedule_ = RetrySchedule(parts_.organization->transport());
     const auto after = fingerprints(*parts_.organization);
@@ -307,11 +321,7 @@ Task<Result<>> QueueManager::hold(QueueId id, bool held) {
         co_return Result<>();
     }
     if (held) {
-        for (auto& [key, queue] : hops_) {
-            for (const auto& job : queue.take_out(id)) {
-                unqueue(job);
-            }
-        }
+        take_out_of_queues(active);
     }
     active.held = held;
     for (auto& recipient : active.recipients) {
@@ -343,11 +353,7 @@ Task<Result<>> QueueManager::remove(QueueId id, bool with_report) {
         co_return loaded.error();
     }
     auto& active = *active_.find(id);
-    for (auto& [key, queue] : hops_) {
-        for (const auto& job : queue.take_out(id)) {
-            unqueue(job);
-        }
-    }
+    take_out_of_queues(active);
     TrackingEvent event;
     event.time = now();
     event.event = TrackingEventId::remove;

@@ -12,10 +12,12 @@
 #include "transport/ports/queue_store.hpp"
 #include "transport/ports/tracking_sink.hpp"
 #include "transport/queue/active_set.hpp"
+#include "transport/queue/agenda.hpp"
 #include "transport/queue/delivery_journal.hpp"
 #include "transport/queue/delivery_queue.hpp"
 #include "transport/queue/dsn_generator.hpp"
 #include "transport/queue/queue_limits.hpp"
+#include "transport/queue/report_rules.hpp"
 #include "transport/queue/retry_schedule.hpp"
 #include "transport/route/categorizer.hpp"
 
@@ -178,17 +180,11 @@ class QueueManager {
     void on_report(const DeliveryJob& job, const Attempt& attempt, DeliveryReport report);
     void judge(
         ActiveMessage& active,
-        std::uint32_t number,
-        DeliveryStatus status,
+        RecipientReport report,
         const DeliveryQueue& queue,
         bool hop_failed,
         Duration took);
-    void deliver(
-        ActiveMessage& active,
-        std::uint32_t number,
-        DeliveryStatus status,
-        const NextHop& hop,
-        Duration took);
+    void deliver(ActiveMessage& active, RecipientReport report, const NextHop& hop, Duration took);
     void fail(
         ActiveMessage& active,
         std::uint32_t number,
@@ -216,7 +212,11 @@ class QueueManager {
     void settle(QueueId id);
     void let_go(ActiveMessage& active);
     void retire(QueueId id);
+    [[nodiscard]] bool is_named(
+        const ActiveMessage& active, std::size_t position, DsnKind kind) const noexcept;
     [[nodiscard]] bool owes_report(const ActiveMessage& active, DsnKind kind) const noexcept;
+    // Of what is final.
+    [[nodiscard]] std::optional<DsnKind> owed_outcome(const ActiveMessage& active) const noexcept;
     void start_report(ActiveMessage& active, DsnKind kind);
     Task<void> report(DsnOrder order, bool for_sweep);
     void on_reported(const DsnOrder& order, const DsnResult& result);
@@ -245,16 +245,32 @@ class QueueManager {
     bool sweep_message(QueuedMessage& message, const ReadWatch& watch);
     Task<void> reports_done();
     void report_overdue();
+    void end_maintenance();
     void forget_hops();
     void reroute_unreachable();
     Task<void> reroute();
     void reroute_message(QueuedMessage& message, const ReadWatch& watch);
+
+    // queue_appointments.cpp: release, deadlines, the age of what was released later
+    bool put_off(ActiveMessage& active, const RoutedMessage& routed);
+    void wait_release(ActiveMessage& active, std::uint32_t number);
+    void return_late(ActiveMessage& active, std::uint32_t number);
+    void come_of_age(ActiveMessage& active);
+    void take_out_of_queues(ActiveMessage& active);
+    [[nodiscard]] std::vector<UtcTime> times_of(const QueuedMessage& message) const;
+    [[nodiscard]] std::optional<UtcTime> next_time_of(const QueuedMessage& message) const;
+    void note_appointment(const QueuedMessage& message);
+    Task<void> appointments();
+    Task<void> keep_appointments();
+    Task<void> scan_appointments();
+    Task<void> attend(QueueId id);
 
     Parts parts_;
     RetrySchedule schedule_;
     DeliveryJournal journal_;
     DsnGenerator dsn_;
     ActiveSet active_;
+    Agenda agenda_;
     std::map<std::string, DeliveryQueue> hops_;
     std::vector<std::size_t> running_on_;  // attempts by lane
     std::size_t running_ = 0;
@@ -280,7 +296,7 @@ class QueueManager {
     QueueId ready_cursor_;
     std::optional<QueueId> ready_restart_;  // go back to behind this id
 
-    bool maintaining_ = false;
+    bool maintaining_ = false;  // or at appointments
     MonotonicTime next_maintenance_{};
     QueueId delay_cursor_;
     QueueId expiry_cursor_;

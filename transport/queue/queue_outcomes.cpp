@@ -1,29 +1,29 @@
 // QueueManager, part three: from reports of attempts to states, retries, reports and retirement
 // (journey steps 18 to 22).
 #include "transport/base/error.hpp"
+#include "transport/deliver/delivery_decision.hpp"
 #include "transport/queue/queue_manager.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace mailflow {
 
 namespace {
 
-// Reference 9.5: what an administrator of the original reads in LastError.
-constexpr const char* kUnreachableText =
-    "A matching connector cannot be found to route the external recipient";
-
-DeliveryStatus unreachable_status() {
-    DeliveryStatus status;
-    status.action = DeliveryAction::delayed;
-    status.status = EnhancedStatus{4, 4, 4};
-    status.diagnostic = kUnreachableText;
-    return status;
-}
+constexpr std::array kOutcomes = {DsnKind::failed, DsnKind::delivered, DsnKind::relayed};
 
 NextHop hop_of(const std::string& key) {
     const auto parsed = NextHop::parse(key);
     return parsed ? *parsed : NextHop::unreachable();
+}
+
+DsnKind outcome_of(const ActiveRecipient& recipient) noexcept {
+    if (recipient.state == RecipientState::failed) {
+        return DsnKind::failed;
+    }
+    const bool is_relayed = recipient.last && recipient.last->action != DeliveryAction::delivered;
+    return is_relayed ? DsnKind::relayed : DsnKind::delivered;
 }
 
 bool concerns(const QueueChange& change, QueueId id) {
@@ -55,9 +55,9 @@ void QueueManager::on_report(
     const auto id = job.message->id;
     auto& active = *active_.find(id);
     const auto took = std::chrono::duration_cast<Duration>(ended - attempt.started);
-    for (auto& [number, status] : report.recipients) {
-        if (active.at(number).work == Work::running) {
-            judge(active, number, std::move(status), queue, report.hop_failure.has_value(), took);
+    for (auto& one : report.recipients) {
+        if (active.at(one.recipient).work == Work::running) {
+            judge(active, std::move(one), queue, report.hop_failure.has_value(), took);
         }
     }
     for (const auto number : job.recipients) {
@@ -71,7 +71,7 @@ void QueueManager::on_report(
             status.status = EnhancedStatus{4, 3, 0};
             status.diagnostic = "internal error: the attempt said nothing about this recipient";
         }
-        judge(active, number, std::move(status), queue, report.hop_failure.has_value(), took);
+        judge(active, {number, std::move(status)}, queue, report.hop_failure.has_value(), took);
     }
     settle(id);
 
@@ -93,11 +93,12 @@ void QueueManager::end_work(ActiveMessage& active, std::uint32_t number) {
 
 void QueueManager::judge(
     ActiveMessage& active,
-    std::uint32_t number,
-    DeliveryStatus status,
+    RecipientReport report,
     const DeliveryQueue& queue,
     bool hop_failed,
     Duration took) {
+    const auto number = report.recipient;
+    auto& status = report.status;
     end_work(active, number);
     auto& recipient = active.at(number);
     ++recipient.attempts;
@@ -106,7 +107,7 @@ void QueueManager::judge(
         return;
     }
     if (status.action != DeliveryAction::delayed) {
-        deliver(active, number, std::move(status), queue.hop(), took);
+        deliver(active, std::move(report), queue.hop(), took);
         return;
     }
     journal(TrackingEventId::defer, active, number, status, queue.hop(), took);
@@ -138,18 +139,20 @@ void QueueManager::journal(
 // ---- one recipient
 
 void QueueManager::deliver(
-    ActiveMessage& active,
-    std::uint32_t number,
-    DeliveryStatus status,
-    const NextHop& hop,
-    Duration took) {
+    ActiveMessage& active, RecipientReport report, const NextHop& hop, Duration took) {
+    const auto number = report.recipient;
     auto& recipient = active.at(number);
     const auto event =
         hop.type == DeliveryType::mailbox ? TrackingEventId::deliver : TrackingEventId::send;
-    journal(event, active, number, status, hop, took);
+    journal(event, active, number, report.status, hop, took);
+    const bool is_owed = owes_success(
+        *active.message, active.stored(number), report.status.action, report.passed_on);
     recipient.state = RecipientState::delivered;
-    recipient.reported = true;
-    recipient.last = std::move(status);
+    recipient.reported = !is_owed;
+    if (is_owed && !active.owed_since) {
+        active.owed_since = now();
+    }
+    recipient.last = std::move(report.status);
     change(active, number);
 }
 
@@ -163,12 +166,11 @@ void QueueManager::fail(
     journal(TrackingEventId::fail, active, number, status, hop, took);
     recipient.state = RecipientState::failed;
     recipient.last = std::move(status);
-    // RFC 5321 §4.5.5: nothing is ever reported to the null reverse-path.
     const bool is_owed =
-        !active.message->envelope.reverse_path.is_null() && active.removal.value_or(true);
+        owes_failure(*active.message, active.stored(number)) && active.removal.value_or(true);
     recipient.reported = !is_owed;
-    if (is_owed && !active.first_failure) {
-        active.first_failure = now();
+    if (is_owed && !active.owed_since) {
+        active.owed_since = now();
     }
     change(active, number);
 }
@@ -183,24 +185,18 @@ void QueueManager::fail_removed(ActiveMessage& active, std::uint32_t number) {
 
 void QueueManager::expire(ActiveMessage& active, std::uint32_t number) {
     const auto& recipient = active.at(number);
-    auto status = recipient.last.value_or(DeliveryStatus{});
-    const auto words = std::move(status.diagnostic);
-    status.action = DeliveryAction::failed;
-    // Reference 10.4: 550 with a 4.x.x code is meant.
-    status.status = EnhancedStatus{4, 4, 7};
-    status.diagnostic = "550 4.4.7 QUEUE.Expired; message expired";
-    if (!words.empty()) {
-        status.diagnostic += "; last error: " + words;
-    }
-    status.by_remote = false;
-    fail(active, number, std::move(status), hop_of(recipient.next_hop));
+    fail(active, number, expired(recipient.last), hop_of(recipient.next_hop));
 }
 
 void QueueManager::defer(
     ActiveMessage& active, std::uint32_t number, const std::string& hop, UtcTime due) {
     auto& recipient = active.at(number);
     recipient.next_hop = hop;
-    if (schedule_.is_expired(active.message->accepted, now())) {
+    if (must_return(*active.message, now())) {
+        return_late(active, number);
+        return;
+    }
+    if (schedule_.is_expired(active.message->starts(), now())) {
         expire(active, number);
         return;
     }
@@ -238,7 +234,7 @@ void QueueManager::wait_for_hop(
 void QueueManager::wait_unreachable(ActiveMessage& active, std::uint32_t number) {
     auto& recipient = active.at(number);
     const auto hop = NextHop::unreachable();
-    const auto due = schedule_.expires_at(active.message->accepted);
+    const auto due = schedule_.expires_at(active.message->starts());
     const bool is_there =
         recipient.state == RecipientState::deferred && recipient.next_hop == hop.key();
     if (is_there && recipient.due == due && due > now()) {
@@ -297,8 +293,8 @@ void QueueManager::settle(QueueId id) {
         return;
     }
     if (!active->report_failed && !store_failed_) {
-        if (owes_report(*active, DsnKind::failed)) {
-            start_report(*active, DsnKind::failed);
+        if (const auto owed = owed_outcome(*active)) {
+            start_report(*active, *owed);
             return;
         }
         if (owes_report(*active, DsnKind::delayed)) {
@@ -308,8 +304,7 @@ void QueueManager::settle(QueueId id) {
     }
     const bool is_over = std::all_of(
         active->recipients.begin(), active->recipients.end(), [](const auto& recipient) {
-            return recipient.state == RecipientState::delivered ||
-                   (recipient.state == RecipientState::failed && recipient.reported);
+            return is_final(recipient.state) && recipient.reported;
         });
     if (is_over) {
         retire(id);
@@ -318,20 +313,39 @@ void QueueManager::settle(QueueId id) {
     }
 }
 
-bool QueueManager::owes_report(const ActiveMessage& active, DsnKind kind) const noexcept {
+// What is owed for a final recipient was decided with its outcome.
+bool QueueManager::is_named(
+    const ActiveMessage& active, std::size_t position, DsnKind kind) const noexcept {
     const auto& message = *active.message;
-    if (message.envelope.reverse_path.is_null()) {
-        return false;
+    const auto& recipient = active.recipients[position];
+    if (kind != DsnKind::delayed) {
+        return is_final(recipient.state) && !recipient.reported &&
+               !message.envelope.reverse_path.is_null() && outcome_of(recipient) == kind;
     }
-    if (kind == DsnKind::delayed && !schedule_.wants_delay_notice(message.accepted, now())) {
-        return false;
+    // New mail is not late, unless its sender said when it is.
+    const bool is_waiting =
+        recipient.state == RecipientState::deferred ||
+        (recipient.state == RecipientState::ready && is_past_deadline(message, now()));
+    return is_waiting && !recipient.delay_notified &&
+           owes_delay_notice(message, message.recipients[position], schedule_, now());
+}
+
+bool QueueManager::owes_report(const ActiveMessage& active, DsnKind kind) const noexcept {
+    for (std::size_t i = 0; i < active.recipients.size(); ++i) {
+        if (is_named(active, i, kind)) {
+            return true;
+        }
     }
-    return std::any_of(
-        active.recipients.begin(), active.recipients.end(), [kind](const auto& recipient) {
-            return kind == DsnKind::failed
-                       ? recipient.state == RecipientState::failed && !recipient.reported
-                       : recipient.state == RecipientState::deferred && !recipient.delay_notified;
-        });
+    return false;
+}
+
+std::optional<DsnKind> QueueManager::owed_outcome(const ActiveMessage& active) const noexcept {
+    for (const auto kind : kOutcomes) {
+        if (owes_report(active, kind)) {
+            return kind;
+        }
+    }
+    return std::nullopt;
 }
 
 // Nothing of it is in work: the store knows all there is.
@@ -354,6 +368,9 @@ void QueueManager::retire(QueueId id) {
     std::erase_if(changes_, [id](const auto& change) { return concerns(change, id); });
     changes_.emplace_back(RetireMessage{id});
     active_.touch(id);
+    if (const auto when = next_time_of(*active_.find(id)->message)) {
+        agenda_.cancel(*when, id);
+    }
     active_.remove(id);
     room_was_made();
 }
@@ -365,16 +382,12 @@ void QueueManager::start_report(ActiveMessage& active, DsnKind kind) {
     order.kind = kind;
     order.original = active.message;
     order.organization = parts_.organization;
-    order.retry_until = schedule_.expires_at(active.message->accepted);
+    order.retry_until = schedule_.expires_at(active.message->starts());
     for (std::size_t i = 0; i < active.recipients.size(); ++i) {
-        const auto& recipient = active.recipients[i];
-        const bool is_named =
-            kind == DsnKind::failed
-                ? recipient.state == RecipientState::failed && !recipient.reported
-                : recipient.state == RecipientState::deferred && !recipient.delay_notified;
-        if (is_named) {
+        if (is_named(active, i, kind)) {
             order.recipients.push_back(
-                {active.message->recipients[i].number, recipient.last.value_or(DeliveryStatus{})});
+                {active.message->recipients[i].number,
+                 active.recipients[i].last.value_or(DeliveryStatus{})});
         }
     }
     active.is_reporting = true;
@@ -403,7 +416,6 @@ void QueueManager::on_reported(const DsnOrder& order, const DsnResult& result) {
     const auto id = order.original->id;
     auto& active = *active_.find(id);
     active.is_reporting = false;
-    active.first_failure.reset();
     active_.touch(id);
     if (result.outcome == DsnOutcome::failed) {
         on_store_error(result.error);
@@ -418,10 +430,14 @@ void QueueManager::on_reported(const DsnOrder& order, const DsnResult& result) {
             break;
         }
         auto& recipient = active.at(number);
-        (order.kind == DsnKind::failed ? recipient.reported : recipient.delay_notified) = true;
-        if (result.outcome == DsnOutcome::undeliverable && order.kind == DsnKind::failed) {
+        const bool is_delay = order.kind == DsnKind::delayed;
+        (is_delay ? recipient.delay_notified : recipient.reported) = true;
+        if (result.outcome == DsnOutcome::undeliverable && !is_delay) {
             change(active, number);
         }
+    }
+    if (!owed_outcome(active)) {
+        active.owed_since.reset();
     }
     settle(id);
     if (result.report && active_.find(result.report->id) == nullptr &&

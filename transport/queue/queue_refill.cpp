@@ -16,6 +16,11 @@ constexpr std::size_t kHopPage = 100;
 // A message that changes under each read is busy enough to be found later.
 constexpr int kLoadTries = 3;
 
+const std::string& released_later_key() {
+    static const std::string key = NextHop::future_release().key();
+    return key;
+}
+
 QueueId before(QueueId id) noexcept {
     return QueueId{id.value == 0 ? 0 : id.value - 1};
 }
@@ -210,7 +215,7 @@ DeliveryQueue* QueueManager::adopt(const NextHopState& state) {
         return &found->second;
     }
     const auto hop = NextHop::parse(state.key);
-    if (!hop || hop->type == DeliveryType::unreachable || hops_.size() >= parts_.limits.hops) {
+    if (!hop || hop->is_waiting_room() || hops_.size() >= parts_.limits.hops) {
         return nullptr;
     }
     return &hops_.try_emplace(state.key, *hop, state, parts_.limits).first->second;
@@ -236,6 +241,7 @@ QueueManager::Taken QueueManager::take_read(
             return Taken::no_room;
         }
         active_.remember_read(id);
+        note_appointment(message);
         active =
             &active_.add(std::make_shared<const QueuedMessage>(std::move(message)), hop != nullptr);
     }
@@ -259,6 +265,13 @@ QueueManager::Taken QueueManager::take_idle(ActiveMessage& active, const std::st
         return Taken::nothing;
     }
     const auto changes = changes_.size();
+    if (hop != nullptr && *hop == released_later_key()) {
+        // It is new mail from now on, and leaves its waiting room before the next page is read.
+        for (const auto number : numbers) {
+            active.at(number).state = RecipientState::ready;
+            change(active, number);
+        }
+    }
     const bool is_admitted = admit(
         active, route_message(*active.message, numbers, *parts_.organization), WhenFull::park);
     if (is_admitted) {

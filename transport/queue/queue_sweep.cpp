@@ -39,9 +39,17 @@ Task<void> QueueManager::maintain(bool is_start) {
     request_refill(true, true);
     co_await report_pending();
     co_await sweep_age();
+    co_await keep_appointments();
     report_overdue();
     forget_hops();
+    end_maintenance();
+}
+
+void QueueManager::end_maintenance() {
     maintaining_ = false;
+    if (const auto next = agenda_.earliest()) {
+        arm(*next);
+    }
 }
 
 // Hops that were failing are known from the start, so that new mail does not knock at dead hosts.
@@ -114,15 +122,15 @@ Task<void> QueueManager::reports_done() {
     }
 }
 
-// Messages whose other recipients take long: their failures wait no more.
+// Messages whose other recipients take long: the outcomes of these wait no more.
 void QueueManager::report_overdue() {
     for (auto& [id, active] : active_.messages()) {
         active.report_failed = false;
         const bool is_overdue =
-            active.first_failure && now() >= *active.first_failure + parts_.limits.report_after;
-        if (can_work() && is_overdue && !active.is_reporting &&
-            owes_report(active, DsnKind::failed)) {
-            start_report(active, DsnKind::failed);
+            active.owed_since && now() >= *active.owed_since + parts_.limits.report_after;
+        const auto owed = owed_outcome(active);
+        if (can_work() && is_overdue && !active.is_reporting && owed) {
+            start_report(active, *owed);
         }
     }
 }
@@ -203,14 +211,9 @@ bool QueueManager::sweep_message(QueuedMessage& message, const ReadWatch& watch)
         active_.remember_read(id);
         active = &active_.add(std::make_shared<const QueuedMessage>(std::move(message)), true);
     }
-    if (!active->held && schedule_.is_expired(active->message->accepted, now())) {
-        for (std::size_t i = 0; i < active->recipients.size(); ++i) {
-            const auto& recipient = active->recipients[i];
-            if (recipient.state == RecipientState::deferred && recipient.work == Work::idle) {
-                expire(*active, active->message->recipients[i].number);
-            }
-        }
-    }
+    // What was released later is younger than it looks: it is met again when its time has come.
+    note_appointment(*active->message);
+    come_of_age(*active);
     settle(id);
     return true;
 }

@@ -57,8 +57,12 @@ bool RetrySchedule::is_expired(UtcTime accepted, UtcTime now) const noexcept {
     return now >= expires_at(accepted);
 }
 
+UtcTime RetrySchedule::late_at(UtcTime accepted) const noexcept {
+    return accepted + settings_.delay_notification_timeout;
+}
+
 bool RetrySchedule::wants_delay_notice(UtcTime accepted, UtcTime now) const noexcept {
-    return settings_.delay_dsn_enabled && now >= accepted + settings_.delay_notification_timeout;
+    return settings_.delay_dsn_enabled && now >= late_at(accepted);
 }
 
 }  // namespace mailflow

@@ -32,6 +32,8 @@ class RetrySchedule {
 
     [[nodiscard]] UtcTime expires_at(UtcTime accepted) const noexcept;
     [[nodiscard]] bool is_expired(UtcTime accepted, UtcTime now) const noexcept;
+    // When a delay notice becomes due.
+    [[nodiscard]] UtcTime late_at(UtcTime accepted) const noexcept;
     // The sender is owed a delay notice for what has not arrived by `now`.
     [[nodiscard]] bool wants_delay_notice(UtcTime accepted, UtcTime now) const noexcept;
 

@@ -56,6 +56,59 @@ TEST_CASE("new mail and deferred mail share a hop 4 to 1", "[queue][hop]") {
     CHECK(popped(queue, 11) == "1 2 3 4 101 5 6 7 8 102 9 ");
 }
 
+WaitingJob job_of(std::uint64_t id, int priority) {
+    auto made = job(id, "ann");
+    made.priority = static_cast<std::int8_t>(priority);
+    return made;
+}
+
+TEST_CASE("RFC 6710: positive priority goes before none 4 to 1", "[queue][hop]") {
+    auto queue = make_queue();
+    for (std::uint64_t id = 1; id <= 10; ++id) {
+        queue.push(job_of(id, 0));
+        queue.push(job_of(100 + id, id % 2 == 0 ? 9 : 1));
+    }
+
+    CHECK(popped(queue, 12) == "101 102 103 104 1 105 106 107 108 2 109 110 ");
+}
+
+TEST_CASE("RFC 6710: negative priority goes last and is never starved", "[queue][hop]") {
+    auto queue = make_queue();
+    for (std::uint64_t id = 1; id <= 30; ++id) {
+        queue.push(job_of(id, 0));
+    }
+    queue.push(job_of(200, -3));
+    queue.push(job_of(201, -9));
+
+    CHECK(popped(queue, 10) == "1 2 3 4 5 6 7 8 200 9 ");
+
+    // However much urgent mail keeps coming.
+    std::string order;
+    for (std::uint64_t id = 100; id < 112; ++id) {
+        queue.push(job_of(id, 4));
+        order += popped(queue, 1);
+    }
+    CHECK(order.find("201 ") != std::string::npos);
+    CHECK(order.find("10 ") != std::string::npos);
+}
+
+TEST_CASE("RFC 6710: a hop that is full has half a window for urgent mail", "[queue][hop]") {
+    QueueLimits limits;
+    limits.first_window = 1;
+    limits.messages_per_connection = 2;
+    auto queue = make_queue(limits);
+    for (std::uint64_t id = 1; queue.takes(1); ++id) {
+        queue.push(job(id, "ann"));
+    }
+    REQUIRE(queue.active() == 4);
+
+    CHECK_FALSE(queue.takes(1, 0));
+    CHECK(queue.takes(1, 1));
+    queue.push(job_of(50, 1));
+    CHECK_FALSE(queue.takes(1, 1));
+    CHECK(popped(queue, 2) == "50 1 ");
+}
+
 TEST_CASE("the window opens with successes up to its maximum and closes by half", "[queue][hop]") {
     auto queue = make_queue();
     REQUIRE(queue.window() == 5);

@@ -1,0 +1,138 @@
+#include "transport/queue/report_rules.hpp"
+
+#include <catch2/catch.hpp>
+
+namespace mailflow {
+
+namespace {
+
+constexpr auto kNever = static_cast<std::uint8_t>(NotifyOn::never);
+constexpr auto kSuccess = static_cast<std::uint8_t>(NotifyOn::success);
+constexpr auto kFailure = static_cast<std::uint8_t>(NotifyOn::failure);
+constexpr auto kDelay = static_cast<std::uint8_t>(NotifyOn::delay);
+
+const UtcTime kAccepted{Duration(1'700'000'000'000)};
+const RetrySchedule kSchedule{TransportSettings()};
+
+QueuedRecipient recipient(std::uint8_t notify) {
+    return {
+        .number = 0,
+        .address = EmailAddress::parse("carol@example.org").value(),
+        .original = {},
+        .mailbox = {},
+        .next_hop = {},
+        .last = std::nullopt,
+        .dsn = {.notify = notify, .original_recipient = {}}};
+}
+
+QueuedMessage message(bool has_sender = true) {
+    QueuedMessage made;
+    made.accepted = kAccepted;
+    if (has_sender) {
+        made.envelope.reverse_path = ReversePath::parse("<alice@contoso.com>").value();
+    }
+    return made;
+}
+
+QueuedMessage by(std::int32_t seconds, bool return_late, bool trace = false) {
+    auto made = message();
+    made.envelope.deliver_by = DeliverBy{seconds, return_late, trace};
+    return made;
+}
+
+UtcTime after(Duration time) {
+    return kAccepted + time;
+}
+
+}  // namespace
+
+TEST_CASE("RFC 3461 §4.1: NOTIFY says which reports are owed", "[queue][report]") {
+    struct Row {
+        std::uint8_t notify;
+        bool failure, delivered, relayed, delay;
+    };
+
+    const Row table[] = {
+        {0, true, false, false, true},  // not given: failure and delay
+        {kNever, false, false, false, false},
+        {kSuccess, false, true, true, false},
+        {kFailure, true, false, false, false},
+        {kDelay, false, false, false, true},
+        {kSuccess | kFailure | kDelay, true, true, true, true},
+    };
+    for (const auto& row : table) {
+        INFO("notify " << int{row.notify});
+        const auto one = recipient(row.notify);
+        const auto from_alice = message();
+        const auto from_nobody = message(false);
+
+        CHECK(owes_failure(from_alice, one) == row.failure);
+        CHECK(owes_success(from_alice, one, DeliveryAction::delivered, {}) == row.delivered);
+        CHECK(owes_success(from_alice, one, DeliveryAction::relayed, {}) == row.relayed);
+        CHECK(
+            owes_delay_notice(from_alice, one, kSchedule, after(std::chrono::hours(4))) ==
+            row.delay);
+        CHECK_FALSE(owes_success(from_alice, one, DeliveryAction::relayed, {.dsn = true}));
+
+        CHECK_FALSE(owes_failure(from_nobody, one));
+        CHECK_FALSE(owes_success(from_nobody, one, DeliveryAction::delivered, {}));
+        CHECK_FALSE(owes_delay_notice(from_nobody, one, kSchedule, after(std::chrono::hours(9))));
+    }
+}
+
+TEST_CASE("RFC 2852 §4: relaying is told where nobody else tells the rest", "[queue][report]") {
+    struct Row {
+        std::uint8_t notify;
+        bool trace;
+        PassedOn passed_on;
+        bool is_owed;
+    };
+
+    const Row table[] = {
+        {0, false, {.dsn = true, .deliver_by = true}, false},
+        {0, false, {.dsn = true, .deliver_by = false}, true},
+        {0, true, {.dsn = true, .deliver_by = true}, true},
+        {kFailure, true, {.dsn = true, .deliver_by = true}, true},
+        {kNever, true, {.dsn = false, .deliver_by = false}, false},
+    };
+    for (const auto& row : table) {
+        const auto late_goes_on = by(60, false, row.trace);
+        CHECK(
+            owes_success(
+                late_goes_on, recipient(row.notify), DeliveryAction::relayed, row.passed_on) ==
+            row.is_owed);
+        CHECK_FALSE(
+            owes_success(late_goes_on, recipient(row.notify), DeliveryAction::delivered, {}));
+    }
+}
+
+TEST_CASE("RFC 2852 §4: the time to deliver by is when it is late", "[queue][report]") {
+    using std::chrono::hours;
+    using std::chrono::seconds;
+    const auto notify = by(60, false);
+    const auto give_back = by(60, true);
+
+    CHECK_FALSE(owes_delay_notice(notify, recipient(0), kSchedule, after(seconds(59))));
+    CHECK(owes_delay_notice(notify, recipient(0), kSchedule, after(seconds(60))));
+    CHECK(owes_delay_notice(notify, recipient(kFailure), kSchedule, after(seconds(60))));
+    CHECK_FALSE(owes_delay_notice(notify, recipient(kNever), kSchedule, after(seconds(60))));
+    // One notice, at the time the sender set.
+    CHECK_FALSE(owes_delay_notice(by(36'000, false), recipient(0), kSchedule, after(hours(5))));
+    CHECK(owes_delay_notice(by(-5, false), recipient(0), kSchedule, kAccepted));
+
+    CHECK_FALSE(must_return(give_back, after(seconds(59))));
+    CHECK(must_return(give_back, after(seconds(60))));
+    CHECK_FALSE(must_return(notify, after(hours(5))));
+    CHECK_FALSE(must_return(message(), after(hours(500))));
+}
+
+TEST_CASE("RFC 4865: a message that is released later ages from then on", "[queue][report]") {
+    using std::chrono::hours;
+    auto later = message();
+    later.envelope.release = after(hours(24));
+
+    CHECK_FALSE(owes_delay_notice(later, recipient(0), kSchedule, after(hours(27))));
+    CHECK(owes_delay_notice(later, recipient(0), kSchedule, after(hours(28))));
+}
+
+}  // namespace mailflow
