@@ -10,7 +10,7 @@ import threading
 import time
 import unittest
 
-from support import BIN, PATIENCE, Client, OwnNetwork, SmallDisk, SystemTest, is_open, submit, wait_for
+from support import BIN, PATIENCE, Client, OwnNetwork, SmallDisk, SystemTest, free_port, is_open, submit, wait_for
 
 LOCAL = "postmaster@contoso.com"
 DEFAULT = "Default Frontend mail.contoso.com"

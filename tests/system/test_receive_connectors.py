@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Receive connectors as an administrator meets them: who may come in, the printers, ports that are taken, doors that open and
 close."""
+import json
 import os
 import pathlib
 import socket
@@ -204,7 +205,8 @@ class FirstStart(SystemTest):
         self.assertEqual(result.returncode, 1)
         self.assertIn(f"cannot listen on 127.0.0.1:{port}: Address already in use; ", result.stdout)
         self.assertIn(f"(pid {os.getpid()}) holds it", result.stdout)
-        submit(mailflow.port(), "a@example.com", LOCAL)
+        open_at = {listener["connector"]: listener["endpoint"] for listener in json.loads(result.stdout)["listeners"]}
+        submit(int(open_at[DEFAULT].rsplit(":", 1)[1]), "a@example.com", LOCAL)
 
 
 if __name__ == "__main__":
