@@ -53,8 +53,8 @@ class Packer {
 class Unpacker {
   public:
     explicit Unpacker(std::string_view bytes)
-        : rest_(bytes) {
-        format_ = number();
+        : rest_(bytes)
+        , format_(number()) {
         sound_ = sound_ && format_ >= kFirstFormat && format_ <= kFormat;
     }
 
@@ -127,8 +127,8 @@ class Unpacker {
 
   private:
     std::string_view rest_;
-    std::uint64_t format_ = 0;
     bool sound_ = true;
+    std::uint64_t format_;  // read by the constructor, which needs those above
 };
 
 void pack_envelope(Packer& out, const Envelope& envelope) {
@@ -356,9 +356,11 @@ void unpack_extras(Unpacker& in, QueuedMessage& message) {
     if (extras & has_release) envelope.release = UtcTime(Duration(unzigzag(in.number())));
 }
 
+// Beside the bits of NotifyOn.
+constexpr std::uint64_t kHasOriginal = 16;
+
 // One octet when nothing was asked for.
 void pack_dsn_request(Packer& out, const DsnRequest& request) {
-    constexpr std::uint64_t kHasOriginal = 16;
     const bool has_original = !request.original_recipient.empty();
     out.number(request.notify | (has_original ? kHasOriginal : 0U));
     if (has_original) {
@@ -367,7 +369,6 @@ void pack_dsn_request(Packer& out, const DsnRequest& request) {
 }
 
 DsnRequest dsn_request_of(Unpacker& in) {
-    constexpr std::uint64_t kHasOriginal = 16;
     const auto bits = in.number();
     if (bits >= 2 * kHasOriginal) {
         in.refuse();
