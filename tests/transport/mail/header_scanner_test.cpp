@@ -108,6 +108,23 @@ TEST_CASE("Attack case 19: nothing more is kept once a header is too large", "[m
     CHECK(scanner.take_header().fields.size() <= 5);
 }
 
+TEST_CASE("Attack case 20: a MIME bomb is a body like any other", "[mail][scanner]") {
+    const std::string header = "From: a@b\r\nContent-Type: multipart/mixed; boundary=0\r\n\r\n";
+    HeaderWishes wishes;
+    wishes.places = wishes.texts = bit(FieldKind::to);
+    HeaderScanner scanner({}, wishes);
+    scanner.feed(header);
+
+    for (int depth = 0; depth < 10'000; ++depth) {
+        scanner.feed("--0\r\nTo: x\r\nContent-Type: multipart/mixed; boundary=0\r\n\r\n");
+    }
+    scanner.feed("--" + std::string(1'000'000, 'b'));
+
+    CHECK(scanner.finish().header_size == header.size());
+    CHECK_FALSE(scanner.header_too_large());
+    CHECK(scanner.take_header().fields.empty());
+}
+
 TEST_CASE("Attack case 31: Received fields of this node are counted", "[mail][scanner]") {
     struct Case {
         const char* text;
