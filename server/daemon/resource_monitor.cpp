@@ -80,7 +80,8 @@ std::string describe(Resource resource, const ResourceReadings& readings) {
     return fmt::format("{}: {:.1f} % used", to_text(resource), *reading);
 }
 
-const Pressure& PressureMeter::update(const ResourceReadings& readings) noexcept {
+const Pressure& PressureMeter::update(
+    const ResourceReadings& readings, MonotonicTime now) noexcept {
     readings_ = readings;
     Pressure worst;
     for (const auto resource : kAll) {
@@ -88,16 +89,35 @@ const Pressure& PressureMeter::update(const ResourceReadings& readings) noexcept
         const auto reading = readings.of(resource);
         level =
             reading ? next_level(level, *reading, thresholds_of(resource)) : PressureLevel::normal;
+        if (resource == Resource::descriptors && !have_been_short(level, now)) {
+            level = PressureLevel::normal;
+        }
         if (level > worst.level) {
             worst.level = level;
             worst.resource = resource;
         }
     }
-    if (worst.level != PressureLevel::normal && pressure_.level != PressureLevel::normal) {
-        worst.polls = std::min(pressure_.polls + 1, kPollsBeforeRefusal);
+    if (worst.level != PressureLevel::normal) {
+        if (pressure_.level == PressureLevel::normal) {
+            pressed_since_ = now;
+        }
+        const auto polls = (now - pressed_since_) / kMeteringInterval;
+        worst.polls =
+            static_cast<std::uint32_t>(std::min<std::int64_t>(polls, kPollsBeforeRefusal));
     }
     pressure_ = worst;
     return pressure_;
+}
+
+bool PressureMeter::have_been_short(PressureLevel level, MonotonicTime now) noexcept {
+    if (level == PressureLevel::normal) {
+        descriptors_short_since_.reset();
+        return false;
+    }
+    if (!descriptors_short_since_) {
+        descriptors_short_since_ = now;
+    }
+    return now - *descriptors_short_since_ >= kDescriptorPatience;
 }
 
 ResourceMonitor::ResourceMonitor(Parts parts)
@@ -115,24 +135,25 @@ Task<void> ResourceMonitor::run() {
         }
         // A store that does not answer is not short of anything: its failure is told elsewhere.
         readings.queue_length = totals ? totals->ready_recipients : 0;
-        take(readings);
         const auto now = parts_.lane.clock().monotonic();
+        take(readings, now);
         stuck_.update(readings.queue_length, parts_.active(), now);
-        const auto next = now + kMeteringInterval;
+        const bool pressed = meter_.pressure().level != PressureLevel::normal;
+        const auto next = now + (pressed ? kPressedInterval : kMeteringInterval);
         co_await parts_.lane.sleep_until(next);
     }
 }
 
-void ResourceMonitor::take(const ResourceReadings& readings) {
+void ResourceMonitor::take(const ResourceReadings& readings, MonotonicTime now) {
     const auto before = meter_.pressure();
-    const auto& now = meter_.update(readings);
-    if (now == before) {
+    const auto& pressure = meter_.update(readings, now);
+    if (pressure == before) {
         return;
     }
-    if (now.level != before.level) {
+    if (pressure.level != before.level) {
         say_change(before);
     }
-    parts_.publish(now);
+    parts_.publish(pressure);
 }
 
 // One line a change (reference 11.2: events 15004 up, 15005 down).

@@ -1,4 +1,4 @@
-// Watches what this node could run short of (reference 11.2): reads every kMeteringInterval, turns
+// Watches what this node could run short of (reference 11.2): reads every two seconds, turns
 // readings into levels with hysteresis, publishes the worst. The reading is a seam, so tests and
 // the simulation give values; PressureMeter is pure. ResourceMonitor lives on the queue lane, owned
 // by the daemon's composition.
@@ -49,13 +49,20 @@ struct PressureThresholds {
 
 constexpr std::size_t kResources = 6;
 
-// The level of each resource, and the worst. A level follows every reading at once: the distance
-// between its thresholds keeps it from flapping. Of the reference's histories one is left, the 300
-// readings before a long queue refuses (kPollsBeforeRefusal). Pure.
+constexpr Duration kMeteringInterval = std::chrono::seconds(2);
+// While there is pressure: whoever made room is taken in again at once.
+constexpr Duration kPressedInterval = std::chrono::milliseconds(250);
+// A storm of connections takes all descriptors for a moment and passes: they press only when they
+// have been short for so long.
+constexpr Duration kDescriptorPatience = std::chrono::seconds(10);
+
+// The level of each resource, and the worst. A level follows every reading at once (but for
+// descriptors): the distance between its thresholds keeps it from flapping. Of the reference's
+// histories one is left, the 300 readings before a long queue refuses (kPollsBeforeRefusal). Pure.
 class PressureMeter {
   public:
     // Of the newest readings. A resource without a reading is normal.
-    const Pressure& update(const ResourceReadings& readings) noexcept;
+    const Pressure& update(const ResourceReadings& readings, MonotonicTime now) noexcept;
 
     [[nodiscard]] const Pressure& pressure() const noexcept { return pressure_; }
 
@@ -66,12 +73,14 @@ class PressureMeter {
     [[nodiscard]] const ResourceReadings& readings() const noexcept { return readings_; }
 
   private:
+    [[nodiscard]] bool have_been_short(PressureLevel level, MonotonicTime now) noexcept;
+
     std::array<PressureLevel, kResources> levels_{};
     ResourceReadings readings_;
     Pressure pressure_;
+    MonotonicTime pressed_since_{};
+    std::optional<MonotonicTime> descriptors_short_since_;
 };
-
-constexpr Duration kMeteringInterval = std::chrono::seconds(2);
 
 class ResourceMonitor {
   public:
@@ -101,7 +110,7 @@ class ResourceMonitor {
     [[nodiscard]] std::uint64_t stuck() const noexcept { return stuck_.stuck(); }
 
   private:
-    void take(const ResourceReadings& readings);
+    void take(const ResourceReadings& readings, MonotonicTime now);
     void say_change(const Pressure& before) const;
 
     Parts parts_;

@@ -30,18 +30,19 @@ enum class Resource : std::uint8_t {
 struct Pressure {
     PressureLevel level = PressureLevel::normal;
     Resource resource = Resource::disk_space;
-    // Readings since the level has been other than normal.
+    // Metering intervals (two seconds) since the level has been other than normal.
     std::uint32_t polls = 0;
 
     friend bool operator==(const Pressure&, const Pressure&) = default;
 };
 
 // Medium for the queue's length slows senders down before it refuses them: 10 s, 5 s more with each
-// reading.
+// interval.
 constexpr auto kFirstPressureDelay = std::chrono::seconds(10);
 constexpr auto kPressureDelayStep = std::chrono::seconds(5);
 constexpr auto kMaxPressureDelay = std::chrono::seconds(55);
-// So many readings (10 minutes) later a queue that is still long refuses like every other resource.
+// So many intervals (10 minutes) later a queue that is still long refuses like every other
+// resource.
 constexpr std::uint32_t kPollsBeforeRefusal = 300;
 
 // Who says MAIL.

@@ -32,32 +32,24 @@ constexpr auto kNormal = PressureLevel::normal;
 constexpr auto kMedium = PressureLevel::medium;
 constexpr auto kHigh = PressureLevel::high;
 
-// Gives one reading after the other, the last one for ever.
-class ScriptedResources final : public ResourceReader {
+class FixedResources final : public ResourceReader {
   public:
-    explicit ScriptedResources(std::vector<ResourceReadings> script)
-        : script_(std::move(script)) {}
-
     ResourceReadings read() override {
-        const auto at = std::min(next_++, script_.size() - 1);
-        return script_[at];
+        ++count;
+        return readings;
     }
 
-  private:
-    std::vector<ResourceReadings> script_;
-    std::size_t next_ = 0;
+    ResourceReadings readings;
+    int count = 0;
 };
 
 struct Fixture {
-    explicit Fixture(std::vector<ResourceReadings> script)
-        : reader(std::move(script)) {}
-
     TestLane lane;
     FoldedRunner worker{lane.context};
     MemoryStore store;
     MemoryLog log;
     std::vector<Pressure> published;
-    ScriptedResources reader;
+    FixedResources reader;
     ResourceMonitor monitor{
         {lane.lane,
          reader,
@@ -95,10 +87,13 @@ TEST_CASE("Each resource rises and falls at its thresholds", "[pressure]") {
             {at.to_high, kHigh},
             {at.medium_to_low, kNormal}};
         PressureMeter meter;
+        MonotonicTime now{};
 
         for (const auto& [value, level] : steps) {
             CAPTURE(to_text(resource), value);
-            const auto& found = meter.update(reading(resource, value));
+            meter.update(reading(resource, value), now);
+            now += kDescriptorPatience;
+            const auto& found = meter.update(reading(resource, value), now);
             CHECK(found.level == level);
             CHECK(meter.level(resource) == level);
             if (level != kNormal) {
@@ -114,55 +109,72 @@ TEST_CASE("The worst resource is the one that is named", "[pressure]") {
     readings.disk_space = 90;
     readings.queue_length = 1'000'000;
 
-    CHECK(meter.update(readings).resource == Resource::disk_space);
-    readings.descriptors = 99;
-    const auto& worst = meter.update(readings);
+    CHECK(meter.update(readings, {}).resource == Resource::disk_space);
+    readings.system_memory = 99;
+    const auto& worst = meter.update(readings, {});
 
     CHECK(worst.level == kHigh);
-    CHECK(worst.resource == Resource::descriptors);
+    CHECK(worst.resource == Resource::system_memory);
 }
 
 TEST_CASE("A resource that cannot be read presses nobody", "[pressure]") {
     PressureMeter meter;
-    meter.update(reading(Resource::disk_inodes, 100));
+    meter.update(reading(Resource::disk_inodes, 100), {});
     REQUIRE(meter.pressure().level == kHigh);
 
-    meter.update({});
+    meter.update({}, {});
 
     CHECK(meter.pressure().level == kNormal);
 }
 
-TEST_CASE("Readings under pressure are counted up to the bound", "[pressure]") {
+TEST_CASE("Descriptors that are short for a moment press nobody", "[pressure]") {
     PressureMeter meter;
-    const auto pressed = reading(Resource::queue_length, 1'200'000);
+    const auto all_taken = reading(Resource::descriptors, 100);
+    const auto after = [](int seconds) {
+        return MonotonicTime() + std::chrono::seconds(seconds);
+    };
 
-    CHECK(meter.update(pressed).polls == 0);
-    CHECK(meter.update(pressed).polls == 1);
-    for (int i = 0; i < 1000; ++i) {
-        meter.update(pressed);
-    }
-    CHECK(meter.pressure().polls == kPollsBeforeRefusal);
-    meter.update({});
-    CHECK(meter.update(pressed).polls == 0);
+    CHECK(meter.update(all_taken, after(0)).level == kNormal);
+    CHECK(meter.update(all_taken, after(9)).level == kNormal);
+    CHECK(meter.update(all_taken, after(10)).level == kHigh);
+    CHECK(meter.update(reading(Resource::descriptors, 50), after(11)).level == kNormal);
+    CHECK(meter.update(all_taken, after(12)).level == kNormal);
 }
 
-TEST_CASE("The monitor reads every two seconds and publishes changes, logged once", "[pressure]") {
-    Fixture fixture(
-        {reading(Resource::disk_space, 50),
-         reading(Resource::disk_space, 50),
-         reading(Resource::disk_space, 95),
-         reading(Resource::disk_space, 95),
-         reading(Resource::disk_space, 70)});
+TEST_CASE("The time under pressure is counted in readings, up to the bound", "[pressure]") {
+    PressureMeter meter;
+    const auto pressed = reading(Resource::queue_length, 1'200'000);
+    const auto after = [](int seconds) {
+        return MonotonicTime() + std::chrono::seconds(seconds);
+    };
 
+    CHECK(meter.update(pressed, after(5)).polls == 0);
+    CHECK(meter.update(pressed, after(6)).polls == 0);
+    CHECK(meter.update(pressed, after(7)).polls == 1);
+    CHECK(meter.update(pressed, after(605)).polls == kPollsBeforeRefusal);
+    CHECK(meter.update(pressed, after(6000)).polls == kPollsBeforeRefusal);
+    meter.update({}, after(6001));
+    CHECK(meter.update(pressed, after(6002)).polls == 0);
+}
+
+TEST_CASE("The monitor publishes changes, and logs each level once", "[pressure]") {
+    Fixture fixture;
+
+    fixture.reader.readings = reading(Resource::disk_space, 50);
     fixture.start();
-    fixture.lane.advance(std::chrono::seconds(3));
+    fixture.lane.advance(std::chrono::seconds(10));
+    CHECK(fixture.reader.count == 6);
     CHECK(fixture.published.empty());
+
+    fixture.reader.readings = reading(Resource::disk_space, 95);
     fixture.lane.advance(std::chrono::seconds(4));
     REQUIRE(fixture.published.size() == 2);
     CHECK(fixture.published[0] == Pressure{kMedium, Resource::disk_space, 0});
     CHECK(fixture.published[1] == Pressure{kMedium, Resource::disk_space, 1});
-    fixture.lane.advance(std::chrono::seconds(10));
 
+    // Room is seen at once.
+    fixture.reader.readings = reading(Resource::disk_space, 70);
+    fixture.lane.advance(std::chrono::milliseconds(250));
     CHECK(fixture.published.size() == 3);
     CHECK(fixture.published.back().level == kNormal);
     CHECK(
@@ -177,7 +189,7 @@ TEST_CASE("The monitor reads every two seconds and publishes changes, logged onc
 }
 
 TEST_CASE("The queue's length is the store's", "[pressure]") {
-    Fixture fixture({ResourceReadings{}});
+    Fixture fixture;
 
     fixture.start();
     fixture.lane.advance(std::chrono::seconds(1));
