@@ -66,7 +66,8 @@ Task<Judgement> LocalDeliveryAgent::deliver_one(
          .file = maildir_file_name(message.accepted, message.id, recipient.number, settings_.host),
          .folder_is_known = known_folders_.contains(*folder),
          .may_be_there = may_be_there(message, recipient)});
-    auto writing = write(**reader, writer, head_of(message, recipient));
+    const CrlfToLf lines(message.envelope.body == BodyType::binary_mime);
+    auto writing = write(**reader, writer, head_of(message, recipient), lines);
     const auto written = co_await std::move(writing);
     if (written.body) {
         const auto failure = written.body == Error::corrupt ? OwnFailure::body_corrupt
@@ -98,9 +99,8 @@ Task<Result<std::unique_ptr<BodyReader>>> LocalDeliveryAgent::open_content(
 }
 
 Task<LocalDeliveryAgent::Written> LocalDeliveryAgent::write(
-    BodyReader& reader, MaildirWriter& writer, std::string head) {
+    BodyReader& reader, MaildirWriter& writer, std::string head, CrlfToLf lines) {
     Written written;
-    CrlfToLf lines;
     std::string buffer;
     lines.convert(head, buffer);
     bool last = false;

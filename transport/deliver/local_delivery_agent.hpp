@@ -6,6 +6,7 @@
 #include "transport/base/task_runner.hpp"
 #include "transport/deliver/delivery_agent.hpp"
 #include "transport/deliver/delivery_decision.hpp"
+#include "transport/deliver/maildir_format.hpp"
 #include "transport/deliver/maildir_writer.hpp"
 #include "transport/ports/body_store.hpp"
 #include "transport/ports/files.hpp"
@@ -48,7 +49,8 @@ class LocalDeliveryAgent final : public DeliveryAgent {
 
     Task<Judgement> deliver_one(const QueuedMessage& message, const QueuedRecipient& recipient);
     Task<Result<std::unique_ptr<BodyReader>>> open_content(const QueuedMessage& message);
-    Task<Written> write(BodyReader& reader, MaildirWriter& writer, std::string head);
+    Task<Written> write(
+        BodyReader& reader, MaildirWriter& writer, std::string head, CrlfToLf lines);
     [[nodiscard]] bool may_be_there(
         const QueuedMessage& message, const QueuedRecipient& recipient) const noexcept;
 

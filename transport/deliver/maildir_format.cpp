@@ -59,6 +59,10 @@ bool is_maildir_entry_of(std::string_view entry, std::string_view name) noexcept
 }
 
 void CrlfToLf::convert(std::string_view piece, std::string& to) {
+    if (is_binary_) {
+        to += piece;
+        return;
+    }
     to.reserve(to.size() + piece.size() + 1);
     while (!piece.empty()) {
         if (pending_cr_ && piece.front() != '\n') {

@@ -29,14 +29,19 @@ constexpr std::size_t kMaxFileName = 255;
 [[nodiscard]] bool is_maildir_entry_of(std::string_view entry, std::string_view name) noexcept;
 
 // CRLF → LF over a stream that comes in pieces. Readers of Maildirs expect the lines of their own
-// system (as Postfix, Dovecot and qmail write them); every other octet stays, a bare CR too.
+// system (as Postfix, Dovecot and qmail write them); every other octet stays, a bare CR too. Binary
+// content (RFC 3030) has no lines to convert: there CRLF may be data, so all of it stays.
 class CrlfToLf {
   public:
+    explicit CrlfToLf(bool is_binary = false) noexcept
+        : is_binary_(is_binary) {}
+
     void convert(std::string_view piece, std::string& to);
     // A CR at the very end.
     void finish(std::string& to);
 
   private:
+    bool is_binary_;
     bool pending_cr_ = false;
 };
 

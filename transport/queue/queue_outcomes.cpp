@@ -405,7 +405,10 @@ Task<void> QueueManager::report(DsnOrder order, bool for_sweep) {
             "report could not be made",
             {{"queue-id", order.original->id}, {"reason", exception.what()}});
     }
+    // The next report of the same message, of another kind, belongs to the sweep too.
+    sweeping_ = for_sweep;
     on_reported(order, result);
+    sweeping_ = false;
     sweep_reports_ -= for_sweep ? 1 : 0;
     if (sweep_reports_ == 0 && reports_waiter_ != nullptr) {
         std::exchange(reports_waiter_, nullptr)->complete(true);

@@ -128,8 +128,10 @@ void QueueManager::report_overdue() {
         active.report_failed = false;
         const bool is_overdue =
             active.owed_since && now() >= *active.owed_since + parts_.limits.report_after;
-        const auto owed = owed_outcome(active);
-        if (can_work() && is_overdue && !active.is_reporting && owed) {
+        if (!can_work() || !is_overdue || active.is_reporting) {
+            continue;
+        }
+        if (const auto owed = owed_outcome(active)) {
             start_report(active, *owed);
         }
     }

@@ -168,6 +168,20 @@ TEST_CASE("A message arrives with the edits of its header", "[deliver][local]") 
     CHECK(world.files.contents().begin()->second.ends_with("now\nSubject: bye\n\nHello.\n"));
 }
 
+TEST_CASE("RFC 3030: binary content arrives octet by octet", "[deliver][local]") {
+    World world;
+    auto message = world.message({"alice"});
+    message.envelope.body = BodyType::binary_mime;
+    const std::string body("Subject: x\r\n\r\n\r\n\0\n\r\xff\r\n", 22);
+    message.body = std::make_shared<const std::string>(body);
+
+    world.deliver(message);
+
+    const auto files = world.files_in("/alice/new/");
+    REQUIRE(files.size() == 1);
+    CHECK(files.begin()->second.ends_with("Received: from a\r\n\tby b; now\r\n" + body));
+}
+
 TEST_CASE("The null sender's Return-Path is <>", "[deliver][local]") {
     World world;
     auto message = world.message({"alice"});
