@@ -19,7 +19,10 @@ void count(const ReceiveServices& services, std::string_view mechanism, AuthResu
 Task<ReceiveSession::Step> ReceiveSession::begin_auth(smtp::BeginAuth& begin) {
     AuthPeer peer{client_, rights_.organization, {}, {}};
     if (tls_ != nullptr) {
-        peer.channel_binding = tls_->channel_binding;
+        // Where -PLUS is not offered, a client that cannot see it is no sign of an attack.
+        if (offers(*rights_.connector, AuthMechanism::scram_sha_256_plus)) {
+            peer.channel_binding = tls_->channel_binding;
+        }
         if (tls_->peer_verified) {
             peer.certificate_names = tls_->peer_emails;
         }
