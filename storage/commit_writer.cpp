@@ -62,6 +62,10 @@ CommitWriter::CommitWriter(Parts parts)
 
 // ---- what comes in
 
+CommitItem::CommitItem(CommitItem&& other) noexcept = default;
+CommitItem& CommitItem::operator=(CommitItem&& other) noexcept = default;
+CommitItem::~CommitItem() = default;
+
 void CommitWriter::submit(CommitItem item) {
     ++submitted_;
     parts_.runner.post([this, item = std::move(item)]() mutable { take(std::move(item)); });

@@ -16,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -80,6 +81,20 @@ struct Barrier {};
 using CommitWork = std::variant<Barrier, NewMessage, NewReport, LazyChanges, MakeDue>;
 
 struct CommitItem {
+    CommitItem() = default;
+
+    explicit CommitItem(CommitWork what, CommitWaiter* who = nullptr)
+        : work(std::move(what))
+        , waiter(who) {}
+
+    // Out of line: where GCC 12 sees through the variant's move, it takes the other alternatives
+    // for used without a value.
+    CommitItem(CommitItem&& other) noexcept;
+    CommitItem& operator=(CommitItem&& other) noexcept;
+    CommitItem(const CommitItem&) = delete;
+    CommitItem& operator=(const CommitItem&) = delete;
+    ~CommitItem();
+
     CommitWork work;
     CommitWaiter* waiter = nullptr;  // none: nobody waits, a failure stops the store
 };
