@@ -203,42 +203,47 @@ Parsed parse_auth(std::string_view argument) {
     return Command(std::move(auth));
 }
 
-// One attribute of XCLIENT, its value decoded. What the front end does not know is empty text.
-bool read_attribute(std::string_view name, std::string value, Xclient& client) {
+bool read_text(std::string value, std::optional<std::string>& text) {
+    if (text || value.size() > kMaxDomain) return false;
+    text = std::move(value);
+    return true;
+}
+
+bool read_address(std::string_view value, std::optional<IpAddress>& address) {
     constexpr std::string_view kIpv6 = "IPV6:";
+    if (ascii::starts_with_ignoring_case(value, kIpv6)) value.remove_prefix(kIpv6.size());
+    const auto parsed = IpAddress::parse(value);
+    if (address || !parsed) return false;
+    address = *parsed;
+    return true;
+}
+
+bool read_port(std::string_view value, std::optional<std::uint16_t>& port) {
+    const auto number = ascii::parse_number(value);
+    if (port || !number || *number > UINT16_MAX) return false;
+    port = static_cast<std::uint16_t>(*number);
+    return true;
+}
+
+bool read_protocol(std::string_view value, std::optional<bool>& extended) {
+    const bool esmtp = equal_ignoring_case(value, "ESMTP");
+    if (extended || (!esmtp && !equal_ignoring_case(value, "SMTP"))) return false;
+    extended = esmtp;
+    return true;
+}
+
+// One attribute of XCLIENT, its value decoded. What the front end does not know is empty text, or
+// no address or port.
+bool read_attribute(std::string_view name, std::string value, Xclient& client) {
     const bool unknown =
         equal_ignoring_case(value, "[UNAVAILABLE]") || equal_ignoring_case(value, "[TEMPUNAVAIL]");
     if (unknown) value.clear();
-    const auto set = [&value](std::optional<std::string>& text) {
-        if (text || value.size() > kMaxDomain) return false;
-        text = std::move(value);
-        return true;
-    };
-    if (equal_ignoring_case(name, "NAME")) return set(client.name);
-    if (equal_ignoring_case(name, "HELO")) return set(client.helo);
-    if (equal_ignoring_case(name, "LOGIN")) return set(client.login);
-    if (equal_ignoring_case(name, "ADDR")) {
-        if (unknown) return !client.address;
-        const bool v6 = ascii::starts_with_ignoring_case(value, kIpv6);
-        const auto address =
-            IpAddress::parse(std::string_view(value).substr(v6 ? kIpv6.size() : 0));
-        if (client.address || !address) return false;
-        client.address = *address;
-        return true;
-    }
-    if (equal_ignoring_case(name, "PORT")) {
-        if (unknown) return !client.port;
-        const auto port = ascii::parse_number(value);
-        if (client.port || !port || *port > UINT16_MAX) return false;
-        client.port = static_cast<std::uint16_t>(*port);
-        return true;
-    }
-    if (equal_ignoring_case(name, "PROTO")) {
-        const bool extended = equal_ignoring_case(value, "ESMTP");
-        if (client.extended || (!extended && !equal_ignoring_case(value, "SMTP"))) return false;
-        client.extended = extended;
-        return true;
-    }
+    if (equal_ignoring_case(name, "NAME")) return read_text(std::move(value), client.name);
+    if (equal_ignoring_case(name, "HELO")) return read_text(std::move(value), client.helo);
+    if (equal_ignoring_case(name, "LOGIN")) return read_text(std::move(value), client.login);
+    if (equal_ignoring_case(name, "ADDR")) return unknown || read_address(value, client.address);
+    if (equal_ignoring_case(name, "PORT")) return unknown || read_port(value, client.port);
+    if (equal_ignoring_case(name, "PROTO")) return read_protocol(value, client.extended);
     return false;
 }
 

@@ -43,7 +43,7 @@ struct ExtensionSet {
 };
 
 // One keyword a line, LF between them: the lines of the EHLO reply after the first.
-[[nodiscard]] std::string announcement(const ExtensionSet& extensions);
+[[nodiscard]] std::string announcement(const ExtensionSet& offered);
 
 // What a peer offers. After HELO: nothing.
 struct PeerExtensions {
