@@ -144,14 +144,11 @@ void check_default_domain(
     }
 }
 
-// The connector is chosen by the address that connects, before a PROXY line or XCLIENT is read: a
-// proxy outside remote_ranges would never get here.
-void check_proxies(
-    const ReceiveConnector& connector,
-    std::string_view field,
-    const std::vector<IpRange>& proxies,
-    Problems& problems) {
-    for (const auto& proxy : proxies) {
+// The connector is chosen before XCLIENT is read, by the address that connects: a proxy outside
+// remote_ranges would never get here. (PROXY is read before the choice, so its balancers need not
+// be among the clients.)
+void check_xclient(const ReceiveConnector& connector, Problems& problems) {
+    for (const auto& proxy : connector.xclient_from) {
         const bool served = std::any_of(
             connector.remote_ranges.begin(),
             connector.remote_ranges.end(),
@@ -159,7 +156,7 @@ void check_proxies(
         if (!served) {
             refuse(
                 connector,
-                field,
+                "xclient_from",
                 proxy.text() +
                     " does not lie within remote_ranges, so that its connections would not come "
                     "to this connector: add it to remote_ranges, or take it away here",
@@ -184,8 +181,7 @@ void check_one(
             problems);
         return;
     }
-    check_proxies(connector, "proxy_protocol_from", connector.proxy_protocol_from, problems);
-    check_proxies(connector, "xclient_from", connector.xclient_from, problems);
+    check_xclient(connector, problems);
 }
 
 // ---- two connectors
@@ -344,6 +340,20 @@ void warn_of_logins(const ReceiveConnector& connector, Warnings& warnings) {
     }
 }
 
+// Whoever is listed may name any client address, and so choose its connector and evade limits.
+void warn_of_credulity(const ReceiveConnector& connector, Warnings& warnings) {
+    for (const auto& [field, ranges] :
+         {std::pair("proxy_protocol_from", &connector.proxy_protocol_from),
+          std::pair("xclient_from", &connector.xclient_from)}) {
+        if (std::any_of(ranges->begin(), ranges->end(), is_the_world)) {
+            warnings.push_back(
+                title(connector) + ": " + field +
+                " holds a part of the Internet, and whoever is there may pretend to be any "
+                "client: write the addresses of your own proxies");
+        }
+    }
+}
+
 void warn_of_idle_fields(const ReceiveConnector& connector, Warnings& warnings) {
     if (!connector.submission && connector.sender_policy != SenderPolicy::refuse) {
         warnings.push_back(
@@ -385,6 +395,7 @@ void warn_of_receive_connectors(const Organization::Parts& parts, Warnings& warn
     for (const auto& connector : connectors) {
         warn_of_exposure(connector, warnings);
         warn_of_logins(connector, warnings);
+        warn_of_credulity(connector, warnings);
         warn_of_idle_fields(connector, warnings);
     }
 }

@@ -102,8 +102,9 @@ std::vector<Field> security_fields() {
          .kind = ip_range,
          .list = true,
          .default_note = "none",
-         .doc = "Balancers, which must begin with a PROXY line, version 1 or 2; the connector is "
-                "chosen by the balancer's address, all else goes by the client's."},
+         .doc = "Balancers, which must begin with a PROXY header, version 1 or 2, on every "
+                "connector of "
+                "these bindings; connector, limits and log go by the client it names."},
         {.name = "xclient_from",
          .flag = "xclient-from",
          .kind = ip_range,

@@ -282,15 +282,15 @@ TEST_CASE("what a connector's fields cannot be beside each other", "[config][val
          "remote_ranges: is empty, so that no client would be served"},
         {[](auto& c) {
              c.remote_ranges = {IpRange::parse("192.0.2.0/24").value()};
-             c.proxy_protocol_from = {IpRange::parse("10.0.0.2").value()};
-         },
-         "proxy_protocol_from: 10.0.0.2 does not lie within remote_ranges"},
-        {[](auto& c) {
-             c.remote_ranges = {IpRange::parse("192.0.2.0/24").value()};
              c.xclient_from = {IpRange::parse("192.0.2.0-192.0.3.1").value()};
          },
          "xclient_from: 192.0.2.0-192.0.3.1 does not lie within remote_ranges"},
-        {[](auto& c) { c.proxy_protocol_from = {IpRange::parse("10.0.0.0/8").value()}; }, ""},
+        {[](auto& c) {
+             c.remote_ranges = {IpRange::parse("192.0.2.0/24").value()};
+             c.proxy_protocol_from = {IpRange::parse("10.0.0.2").value()};
+             c.xclient_from = {IpRange::parse("192.0.2.7").value()};
+         },
+         ""},
     };
     for (const auto& row : table) {
         INFO(row.says);
@@ -335,6 +335,11 @@ TEST_CASE("what a connector's fields are probably not meant to be", "[config][va
         {[](auto& c) { c.permission_groups |= kPartners; }, "nobody can be a partner"},
         {[](auto& c) { c.tls = TlsMode::required; }, "demands TLS: hosts without it cannot send"},
         {[](auto& c) { c.tls = TlsMode::implicit; }, "demands TLS: hosts without it cannot send"},
+        {[](auto& c) { c.proxy_protocol_from = {IpRange::parse("0.0.0.0/0").value()}; },
+         "proxy_protocol_from holds a part of the Internet"},
+        {[](auto& c) { c.xclient_from = {IpRange::parse("::/0").value()}; },
+         "xclient_from holds a part of the Internet"},
+        {[](auto& c) { c.proxy_protocol_from = {IpRange::parse("10.0.0.0/8").value()}; }, ""},
         {[](auto& c) { c.sender_policy = SenderPolicy::fix; },
          "sender_policy does nothing while submission is false"},
         {[](auto& c) { c.default_domain = "contoso.com"; },
