@@ -187,6 +187,7 @@ std::string Daemon::Members::open_flow() {
     }
     MailFlowSettings flow_settings;
     flow_settings.state_dir = settings.state_dir;
+    flow_settings.key_file = settings.key_file();
     flow_settings.node = {settings.node.fqdn, settings.node.site};
     flow_settings.first.domain = settings.node.domain;
     for (const auto& address : settings.listen_addresses()) {
@@ -250,7 +251,7 @@ Task<void> Daemon::Members::flush_log(Members* self) {
     auto& lane = self->console->lane();
     while (!lane.is_stopping()) {
         self->sink->flush();
-        self->flow->observation().tend();
+        self->flow->tend();
         const auto later = lane.clock().monotonic() + kFlushInterval;
         co_await lane.sleep_until(later);
     }

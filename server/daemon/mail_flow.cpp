@@ -1,6 +1,7 @@
 #include "server/daemon/mail_flow.hpp"
 
 #include "server/receive/password.hpp"
+#include "transport/base/ascii.hpp"
 #include "transport/net/call_on.hpp"
 
 #include <algorithm>
@@ -20,6 +21,8 @@ struct MailFlow::LaneParts {
     MailFlowWorld::LaneResolver resolver;
     std::unique_ptr<LocalDeliveryAgent> mailbox;
     std::unique_ptr<SmtpDeliveryAgent> smtp;
+    std::unique_ptr<AuthGate> gate;
+    std::unique_ptr<Authenticator> authenticator;
     std::unique_ptr<ReceiveLane> receive;
 };
 
@@ -90,6 +93,17 @@ OpenResult<std::unique_ptr<MailFlow>> MailFlow::open(
 }
 
 void MailFlow::build_lanes() {
+    if (!settings_.key_file.empty()) {
+        certificates_ = std::make_unique<CertificateService>(CertificateService::Parts{
+            organization_database_->certificates(),
+            world_.files,
+            world_.worker,
+            world_.clock,
+            world_.console.random(),
+            settings_.key_file,
+            settings_.node.fqdn,
+            world_.log});
+    }
     probe_ = std::make_unique<BindingProbe>(BindingProbe::Parts{
         world_.network,
         world_.console,
@@ -105,7 +119,7 @@ void MailFlow::build_lanes() {
         settings_.node,
         [this](OrganizationPtr organization) { publish(std::move(organization)); },
         [this](std::vector<Endpoint> wanted) { return probe_->probe(std::move(wanted)); },
-        {},
+        [this](const std::string& name) { return has_certificate(name); },
         [this](std::string password) {
             return hash_password(world_.worker, world_.console.random(), std::move(password));
         }});
@@ -132,6 +146,7 @@ Result<> MailFlow::build_resolvers() {
 // On the console lane. Everything that lives on a lane is told there, in the order of the changes.
 void MailFlow::publish(OrganizationPtr organization) {
     tracking_->set_retention_days(organization->transport().tracking_retention_days);
+    renew_tls_contexts(*organization);
     queue_lane().post([this, organization = std::move(organization)] {
         if (manager_) {
             manager_->set_organization(organization);
@@ -139,6 +154,38 @@ void MailFlow::publish(OrganizationPtr organization) {
             tell_listeners();
         }
     });
+}
+
+void MailFlow::renew_tls_contexts(const Organization& organization) {
+    if (certificates_ == nullptr) {
+        return;
+    }
+    tls_contexts_ = certificates_->build(organization);
+    queue_lane().post([this, contexts = tls_contexts_] {
+        if (receive_) {
+            receive_->set_tls_contexts(contexts);
+        }
+    });
+}
+
+bool MailFlow::has_certificate(const std::string& name) const {
+    if (certificates_ == nullptr) {
+        return false;
+    }
+    const auto& all = certificates_->certificates();
+    return std::any_of(all.begin(), all.end(), [&name](const auto& certificate) {
+        return ascii::equal_ignoring_case(certificate.name, name) ||
+               ascii::equal_ignoring_case(certificate.facts.thumbprint, name);
+    });
+}
+
+void MailFlow::tend() {
+    observation_->tend();
+    const auto organization = service_->organization();
+    if (tls_contexts_ != nullptr && organization != nullptr &&
+        certificates_->rotation_due() <= world_.clock.now()) {
+        renew_tls_contexts(*organization);
+    }
 }
 
 // On the queue lane. Smart hosts that are ourselves are refused by where we really listen.
@@ -154,7 +201,23 @@ void MailFlow::tell_listeners() {
     }
 }
 
+// Why they cannot be used; empty: they can.
+Task<std::string> MailFlow::open_certificates() {
+    std::string why;
+    if (certificates_ != nullptr) {
+        const auto opened = co_await certificates_->open(&why);
+        if (!opened && why.empty()) {
+            why = "the certificates could not be read: " + opened.error().message();
+        }
+    }
+    co_return why;
+}
+
 Task<Result<std::vector<std::string>>> MailFlow::start() {
+    auto why = co_await open_certificates();
+    if (!why.empty()) {
+        co_return std::vector<std::string>{std::move(why)};
+    }
     auto problems = co_await service_->open(settings_.first);
     if (!problems) {
         co_return problems.error();
@@ -171,6 +234,32 @@ Task<Result<std::vector<std::string>>> MailFlow::start() {
     };
     co_await call_on(world_.console, queue_lane(), begin);
     co_return texts;
+}
+
+void MailFlow::build_receive_lane(LaneParts& parts, std::size_t number) {
+    auto* const queue_lane_of_flow = &queue_lane();
+    parts.gate = std::make_unique<AuthGate>(guard_, queue_lane(), *parts.lane);
+    parts.authenticator = std::make_unique<Authenticator>(Authenticator::Parts{
+        *parts.directory, world_.worker, *parts.gate, organization_database_->login_secret()});
+    parts.receive = std::make_unique<ReceiveLane>(ReceiveServices{
+        *parts.lane,
+        queue_database_->queue(),
+        queue_database_->bodies(),
+        *parts.directory,
+        *tracking_,
+        *parts.ids,
+        [this, queue_lane_of_flow, own = parts.lane](QueuedMessagePtr message) {
+            if (own == queue_lane_of_flow) {
+                manager_->announce(std::move(message));
+            } else {
+                queue_lane_of_flow->post(
+                    [this, message = std::move(message)] { manager_->announce(message); });
+            }
+        },
+        world_.log,
+        parts.authenticator.get(),
+        &observation_->receive_metrics(number),
+        &observation_->protocol_log()});
 }
 
 // On the queue lane.
@@ -191,23 +280,7 @@ Task<bool> MailFlow::start_flow() {
                 *parts->lane, world_.network, *parts->resolver.resolver, queue_database_->bodies()},
             smtp_settings);
         delivery.push_back({parts->lane, parts->mailbox.get(), parts->smtp.get()});
-        auto* const queue_lane_of_flow = &queue_lane();
-        parts->receive = std::make_unique<ReceiveLane>(ReceiveServices{
-            *parts->lane,
-            queue_database_->queue(),
-            queue_database_->bodies(),
-            *parts->directory,
-            *tracking_,
-            *parts->ids,
-            [this, queue_lane_of_flow, own = parts->lane](QueuedMessagePtr message) {
-                if (own == queue_lane_of_flow) {
-                    manager_->announce(std::move(message));
-                } else {
-                    queue_lane_of_flow->post(
-                        [this, message = std::move(message)] { manager_->announce(message); });
-                }
-            },
-            world_.log});
+        build_receive_lane(*parts, receive.size());
         receive.push_back(parts->receive.get());
     }
     manager_ = std::make_unique<QueueManager>(QueueManager::Parts{
@@ -230,6 +303,7 @@ Task<bool> MailFlow::start_flow() {
         queue_database_->queue(), [this] { return manager_->statistics().rows; }, receive);
     receive_ = std::make_unique<ReceiveServer>(world_.network, std::move(receive));
     manager_->start();
+    receive_->set_tls_contexts(tls_contexts_);
     receive_->apply(organization);
     tell_listeners();
     co_return true;

@@ -5,10 +5,12 @@
 // coroutines of the console lane.
 #pragma once
 
+#include "certs/certificate_service.hpp"
 #include "config/organization_service.hpp"
 #include "server/admin/status_resource.hpp"
 #include "server/daemon/binding_probe.hpp"
 #include "server/daemon/observation.hpp"
+#include "server/receive/authenticator.hpp"
 #include "server/receive/listener.hpp"
 #include "storage/organization_database.hpp"
 #include "storage/queue_database.hpp"
@@ -51,6 +53,9 @@ struct MailFlowWorld {
 
 struct MailFlowSettings {
     std::string state_dir;
+    // Seals private keys; made at the first start. Empty: there are no certificates, so no TLS (the
+    // simulation, which could not replay what OpenSSL draws).
+    std::string key_file;
     NodeSettings node;
     FirstStart first;
     std::vector<IpRange> allow_destinations;
@@ -106,6 +111,14 @@ class MailFlow {
 
     [[nodiscard]] Observation& observation() noexcept { return *observation_; }
 
+    // On the console lane; null without certificates.
+    [[nodiscard]] const CertificateService* certificates() const noexcept {
+        return certificates_.get();
+    }
+
+    // A few times a second, on the console lane: what is to be done in time, without a task.
+    void tend();
+
     [[nodiscard]] std::string organization_failure() const {
         return organization_database_->failure();
     }
@@ -119,6 +132,11 @@ class MailFlow {
     void build_lanes();
     Result<> build_resolvers();
     void publish(OrganizationPtr organization);
+    // On the console lane: contexts for the receive side, before the organization they are for.
+    void renew_tls_contexts(const Organization& organization);
+    Task<std::string> open_certificates();
+    [[nodiscard]] bool has_certificate(const std::string& name) const;
+    void build_receive_lane(LaneParts& parts, std::size_t number);
     void tell_listeners();
     Task<bool> start_flow();
     Task<bool> stop_receiving(MonotonicTime until);
@@ -132,6 +150,9 @@ class MailFlow {
     std::unique_ptr<OrganizationDatabase> organization_database_;
     std::unique_ptr<SqliteTrackingLog> tracking_;
     std::unique_ptr<Observation> observation_;
+    std::unique_ptr<CertificateService> certificates_;
+    TlsContextsPtr tls_contexts_;  // the newest; on the console lane
+    AuthGuard guard_;              // on the queue lane
     std::unique_ptr<BindingProbe> probe_;
     std::unique_ptr<OrganizationService> service_;
     std::vector<std::unique_ptr<LaneParts>> lanes_;

@@ -115,10 +115,6 @@ void ReceiveServer::set_tls_contexts(const TlsContextsPtr& contexts) {
     tell_lanes([contexts](ReceiveLane& lane) { lane.tls = contexts; });
 }
 
-void ReceiveServer::set_pressure(const Pressure& pressure) {
-    tell_lanes([pressure](ReceiveLane& lane) { lane.pressure = pressure; });
-}
-
 void ReceiveServer::open(Listener& listener, const ListenerKey& key) {
     auto& state = listener.state;
     auto acceptor = network_.listen(home(), state.binding);

@@ -46,7 +46,6 @@ class ReceiveServer final : private SessionHost {
     void apply(OrganizationPtr organization);
     // For the handshakes from now on. Before the organization they were made for.
     void set_tls_contexts(const TlsContextsPtr& contexts);
-    void set_pressure(const Pressure& pressure);
     // By binding. The names and reasons of what is not open are in the log too.
     [[nodiscard]] std::vector<ListenerState> listeners() const;
 

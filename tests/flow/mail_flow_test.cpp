@@ -27,6 +27,7 @@ class RunningFlow {
     explicit RunningFlow(const std::string& folder) {
         MailFlowSettings settings;
         settings.state_dir = folder;
+        settings.key_file = folder + "/secret.key";
         settings.node.fqdn = "mail.contoso.com";
         settings.first.domain = "contoso.com";
         settings.first.smtp = {*Endpoint::parse("127.0.0.1:0")};

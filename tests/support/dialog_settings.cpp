@@ -312,7 +312,7 @@ const Setters& double_setters() {
              f.bodies.fail_finish_with(kErrors.at(v));
          }},
         {"pressure", [](F& f, S v) {
-             f.server.set_pressure(pressure_of(v));
+             f.lane.pressure = pressure_of(v);
          }}};
     return kSetters;
 }
