@@ -51,7 +51,6 @@ struct ContextState {
     // By the names clients may ask for; null when the certificate is pinned.
     std::shared_ptr<const Contexts> by_name;
     const SSL_CTX* own = nullptr;  // of these, the one with the certificates this context has
-    SessionKind session_kind{};
 };
 
 void free_state(void*, void* state, CRYPTO_EX_DATA*, int, long, void*) {
@@ -122,10 +121,9 @@ int choose_certificate(SSL* ssl, int*, void*) {
         return SSL_TLSEXT_ERR_NOACK;
     }
     if (context->get() != state.own) {
-        // The connector stays what it is; only the certificate changes. Its sessions too.
-        const auto kind = state.session_kind;
+        // Only the certificate changes: what the connector says, and where a session may be
+        // resumed, OpenSSL has taken from the context the handshake began with.
         SSL_set_SSL_CTX(ssl, context->get());
-        SSL_set_session_id_context(ssl, kind.data(), static_cast<unsigned>(kind.size()));
     }
     return SSL_TLSEXT_ERR_OK;
 }
@@ -255,7 +253,6 @@ class TlsContextSet::Builder {
             parts_.certificates, {entry.certificate, {}, entry.fqdn, parts_.node_fqdn}, parts_.now);
         auto state = std::make_unique<ContextState>();
         state->tickets = parts_.tickets;
-        state->session_kind = entry.session_kind();
         if (entry.certificate.empty()) {
             state->by_name = by_name_;
             const auto same = by_choice_.find(choice);

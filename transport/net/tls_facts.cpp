@@ -75,7 +75,8 @@ std::string subject_of(const X509& certificate) {
     X509_NAME_print_ex(text.get(), X509_get_subject_name(&certificate), 0, kFlags);
     char* data = nullptr;
     const auto size = BIO_get_mem_data(text.get(), &data);
-    return size <= 0 ? std::string() : std::string(data, static_cast<std::size_t>(size));
+    return size <= 0 ? std::string()
+                     : std::string(data, std::min(static_cast<std::size_t>(size), kMaxText));
 }
 
 // What could be taken for something else when it is shown or compared is no address: controls, and
@@ -115,6 +116,15 @@ std::vector<std::string> emails_of(const X509& certificate) {
     return emails;
 }
 
+// RFC 6066 §3: an ASCII name. A client may send any octets, and logs show them.
+std::string server_name_of(SSL& ssl) {
+    const auto* given = SSL_get_servername(&ssl, TLSEXT_NAMETYPE_host_name);
+    const std::string_view name = given == nullptr ? "" : given;
+    const bool is_plain =
+        std::all_of(name.begin(), name.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+    return is_plain ? std::string(name) : std::string();
+}
+
 std::string text_or_empty(const char* text) {
     return text == nullptr ? std::string() : std::string(text);
 }
@@ -134,7 +144,7 @@ TlsFacts read_tls_facts(SSL& ssl) {
     facts.version = SSL_get_version(&ssl);
     facts.cipher = text_or_empty(SSL_get_cipher_name(&ssl));
     facts.group = group_of(ssl);
-    facts.server_name = text_or_empty(SSL_get_servername(&ssl, TLSEXT_NAMETYPE_host_name));
+    facts.server_name = server_name_of(ssl);
     facts.resumed = SSL_session_reused(&ssl) != 0;
     facts.channel_binding = channel_binding_of(ssl);
     const std::unique_ptr<X509, FreeOpenssl> peer(SSL_get1_peer_certificate(&ssl));

@@ -20,7 +20,7 @@ struct TlsFacts {
     std::string version;      // `TLSv1.3`
     std::string cipher;       // `TLS_AES_256_GCM_SHA384`
     std::string group;        // `X25519`; empty when unknown
-    std::string server_name;  // SNI as given; empty: none
+    std::string server_name;  // SNI as given; empty: none, or no name in ASCII
     bool resumed = false;
     // Of the peer's certificate; empty: none was presented.
     std::string peer_subject;

@@ -133,6 +133,21 @@ TEST_CASE("what a handshake came to is known", "[net][tls]") {
         std::string(reinterpret_cast<const char*>(binding.data()), binding.size()));
 }
 
+TEST_CASE("a server name that would spoil a log is none", "[net][tls][attack]") {
+    const auto name = GENERATE(
+        as<std::string>{},
+        "mail.example\r\nINJECTED",
+        "mail example",
+        "m\xc3\xa4il.example",
+        "\x1b[2J");
+    TlsFixture fixture;
+    TlsClient client(fixture.peer, make_test_client_context(), name);
+
+    fixture.shake(client);
+
+    CHECK(fixture.facts().server_name.empty());
+}
+
 TEST_CASE("TLS 1.2 has a group and no channel binding", "[net][tls]") {
     TlsFixture fixture;
     TlsClient client(fixture.peer, client_of(TLS1_2_VERSION));
