@@ -213,8 +213,7 @@ bool QueueManager::sweep_message(QueuedMessage& message, const ReadWatch& watch)
         active_.remember_read(id);
         active = &active_.add(std::make_shared<const QueuedMessage>(std::move(message)), true);
     }
-    // What was released later is younger than it looks: it is met again when its time has come.
-    note_appointment(*active->message);
+    // What was released later is younger than it looks, and has an appointment for its age.
     come_of_age(*active);
     settle(id);
     return true;

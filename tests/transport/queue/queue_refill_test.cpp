@@ -135,6 +135,25 @@ TEST_CASE("a page that the store clipped is not taken for the last", "[queue][re
     CHECK(f.store.messages().empty());
 }
 
+TEST_CASE("behind a clipped page that led to no attempt the next one is read", "[queue][refill]") {
+    QueueFixture f;
+    f.start();
+    f.smtp.answer_with([](const auto& job) { return report_deferred(job, "451 later"); });
+    std::vector<QueueId> ids;
+    for (int i = 0; i < 20; ++i) {
+        ids.push_back(f.send("bob@example.net", {"carol@example.org"}));
+    }
+
+    f.organization.send_connectors.clear();
+    f.reconfigure();
+    f.gated().due_page = 3;
+    f.lane.advance(minutes(15));
+
+    for (const auto id : ids) {
+        CHECK(f.row(id).next_hop == "unreachable||");
+    }
+}
+
 TEST_CASE(
     "of 50,000 waiting messages no more than the limit is ever in memory", "[queue][refill]") {
     QueueFixture f;
