@@ -1,4 +1,5 @@
-// A clock that moves when the test says so: both its times move together. Any thread.
+// A clock that moves when the test says so: both its times move together, but for steps of the
+// wall's. Any thread.
 #pragma once
 
 #include "transport/base/clock.hpp"
@@ -13,7 +14,7 @@ class ManualClock final : public Clock {
     ManualClock() = default;
 
     [[nodiscard]] UtcTime now() const noexcept override {
-        return UtcTime(Duration(1'767'614'400'000 + passed_.load()));
+        return UtcTime(Duration(1'767'614'400'000 + passed_.load() + stepped_.load()));
     }
 
     [[nodiscard]] MonotonicTime monotonic() const noexcept override {
@@ -21,6 +22,9 @@ class ManualClock final : public Clock {
     }
 
     void advance(Duration by) noexcept { passed_ += by.count(); }
+
+    // Somebody sets the wall clock, forth or back.
+    void step_wall(Duration by) noexcept { stepped_ += by.count(); }
 
     // Never back.
     void advance_to(MonotonicTime when) noexcept {
@@ -30,7 +34,8 @@ class ManualClock final : public Clock {
     }
 
   private:
-    std::atomic<std::int64_t> passed_ = 0;  // milliseconds
+    std::atomic<std::int64_t> passed_ = 0;   // milliseconds
+    std::atomic<std::int64_t> stepped_ = 0;  // milliseconds
 };
 
 }  // namespace mailflow

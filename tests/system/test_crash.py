@@ -54,7 +54,7 @@ class Crash(SystemTest):
         spool = mailflow.state / "spool"
         return [path for path in spool.rglob("*") if path.is_file()] if spool.exists() else []
 
-    def test_mail_to_a_mailbox_survives_20_kills(self):
+    def test_attack_36_mail_to_a_mailbox_survives_20_kills(self):
         mailflow = self.start_mailflow()
         relay = mailflow.relay_port()
 
@@ -64,7 +64,7 @@ class Crash(SystemTest):
         report = self.verify(mailflow, "--maildir", mailflow.maildir("postmaster").parent)
         self.assertEqual(report["delivered"], count)
 
-    def test_relayed_mail_survives_20_kills(self):
+    def test_attack_36_relayed_mail_survives_20_kills(self):
         lab = self.start_lab(ZONE, "--smtp", f"127.0.0.1:{free_port()}")
         mailflow = self.start_mailflow(dns=lab.dns)
         mailflow.internet(lab)
@@ -77,7 +77,7 @@ class Crash(SystemTest):
         report = self.verify(mailflow, "--out", lab.out)
         self.assertEqual(report["delivered"], count)
 
-    def test_spooled_bodies_survive_kills_and_none_is_left_over(self):
+    def test_attack_36_spooled_bodies_survive_kills_and_none_is_left_over(self):
         mailflow = self.start_mailflow()
         relay = mailflow.relay_port()
 

@@ -31,7 +31,7 @@ class Start(SystemTest):
         self.assertIn("power-loss", table)
         self.assertIn("healthy", table)
 
-    def test_a_second_daemon_on_the_state_directory_refuses_to_start(self):
+    def test_attack_37_a_second_daemon_on_the_state_directory_refuses_to_start(self):
         mailflow = self.start_mailflow()
 
         second = run_daemon(mailflow)
@@ -40,7 +40,7 @@ class Start(SystemTest):
         self.assertIn(str(mailflow.daemon.process.pid), second.stderr)
         self.assertTrue(mailflow.json("status")["healthy"])
 
-    def test_a_newer_schema_is_refused_in_words(self):
+    def test_attack_37_a_newer_schema_is_refused_in_words(self):
         mailflow = self.start_mailflow()
         self.assertEqual(mailflow.stop(), 0)
         with sqlite3.connect(mailflow.folder / "state" / "queue.db") as database:

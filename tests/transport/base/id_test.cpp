@@ -20,7 +20,7 @@ class SteppingClock final : public Clock {
 
 }  // namespace
 
-TEST_CASE("Ids grow while the clock stands, runs or steps back", "[base][id]") {
+TEST_CASE("attack case 38: ids grow while the clock stands, runs or steps back", "[base][id]") {
     SteppingClock clock;
     QueueIdSource source(clock, 3);
     QueueId last = source.next();
