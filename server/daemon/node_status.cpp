@@ -133,6 +133,11 @@ Task<ServerStatus> NodeStatus::status() {
     if (const auto broken = parts_.flow.organization_failure(); !broken.empty()) {
         result.problems.push_back("the organization store takes no change: " + broken);
     }
+    if (const auto* const certificates = parts_.flow.certificates()) {
+        for (const auto& warning : certificates->warnings()) {
+            result.warnings.push_back(warning.text);
+        }
+    }
     if (parts_.flow.organization().list("send-connector").empty()) {
         result.warnings.emplace_back(
             "no send connector: mail to other domains waits. smtpctl send-connector create "

@@ -166,6 +166,9 @@ class Mailflow:
         words = [word for key, value in settings.items() for word in ("--" + key.replace("_", "-"), value)]
         self.ctl("receive-connector", "set", name, *words)
 
+    def wait_for_pressure(self, level):
+        wait_for(lambda: self.json("status", check=False)["back_pressure"]["level"] == level, f"back pressure is {level}")
+
     def maildir(self, mailbox):
         return self.state / "mail" / mailbox / "new"
 
