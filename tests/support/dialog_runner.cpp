@@ -115,6 +115,8 @@ class Player {
             }
         } else if (verb == "hello") {
             hello(rest);
+        } else if (verb == "submit") {
+            submit(rest);
         } else if (verb == "tls") {
             begin_tls(rest);
         } else if (verb == "wait") {
@@ -221,10 +223,28 @@ class Player {
         }
     }
 
+    // `FROM TO HEADER`: a whole transaction, all of it accepted.
+    void submit(const std::string& text) {
+        const auto first = text.find(' ');
+        const auto second = text.find(' ', first + 1);
+        send("MAIL FROM:<" + text.substr(0, first) + ">\r\n");
+        expect("250 2.1.0", false);
+        send("RCPT TO:<" + text.substr(first + 1, second - first - 1) + ">\r\n");
+        expect("250 2.1.5", false);
+        send("DATA\r\n");
+        expect("354", false);
+        send(unescaped(text.substr(second + 1)) + "\r\n\r\nbody\r\n.\r\n");
+        expect("250 2.6.0", false);
+    }
+
     // From here on the client speaks TLS. `1.2`: at most; `certified`: with a certificate of
     // alice@contoso.com; `fails`: the server gives no handshake.
     void begin_tls(const std::string& how) {
         tls_.emplace(*peer_, f_.client_context(how));
+        if (how.find("talks") != std::string::npos) {
+            talk_with_finished();
+            return;
+        }
         tls_->run(f_.test);
         const bool fails = how.find("fails") != std::string::npos;
         require(
@@ -233,6 +253,20 @@ class Player {
         if (fails) {
             tls_.reset();
         }
+    }
+
+    // A command in the very segment that ends the handshake.
+    void talk_with_finished() {
+        while (!tls_->is_established()) {
+            f_.test.poll();
+            tls_->pull();
+            SSL_do_handshake(tls_->ssl());
+            if (!tls_->is_established()) {
+                require(tls_->push(), "TLS: " + tls_->failure());
+            }
+        }
+        tls_->write("EHLO eager.example\r\n");
+        f_.test.poll();
     }
 
     std::string take_line(const std::string& wanted) {

@@ -6,7 +6,9 @@
 //   hello NAME        the client says EHLO NAME and hears 250
 //   offers KEYWORD    the last EHLO reply had this line; `lacks` is the opposite
 //   tls [HOW]         from here on the client speaks TLS: `1.2`, `certified`, `stranger`, `http`
-//                     (ALPN), and `fails` when the server is not to agree
+//                     (ALPN), `talks` (a command at once), and `fails` when the server is not to
+//                     agree
+//   submit F T HEADER a whole message from F to T with this header is accepted
 //   C: text           the client sends the line and CRLF
 //   R: text           the client sends exactly this; \r \n \t \0 \\ and \xNN are escapes
 //   repeat N R: text  the same N times

@@ -137,7 +137,9 @@ TEST_CASE("a listener on all addresses serves bindings to single ones", "[receiv
     CHECK(f.network.open() == std::set<Endpoint>{endpoint("0.0.0.0:25")});
 }
 
-TEST_CASE("no descriptors: accepting pauses, says so once, and goes on", "[receive][listener]") {
+TEST_CASE(
+    "attack case 16: no descriptors: accepting pauses, says so once, and goes on",
+    "[receive][listener]") {
     ReceiveFixture f;
     f.apply();
     f.network.fail_accepts_with(
@@ -190,6 +192,103 @@ TEST_CASE("stopping ends listeners and idle sessions, and nothing is left", "[re
     CHECK(f.network.open().empty());
     CHECK(f.server.live() == 0);
     CHECK(f.test.lane.tasks().live() == 0);
+}
+
+TEST_CASE("attack case 15: the addresses of one IPv6 /64 are one source", "[receive][listener]") {
+    ReceiveFixture f;
+    f.connector().max_inbound_connection_per_source = 2;
+    auto first = f.connect("2001:db8:0:1::1");
+    auto second = f.connect("2001:db8:0:1:ffff::2");
+    REQUIRE(greeted(first));
+    REQUIRE(greeted(second));
+
+    auto third = f.connect("2001:db8:0:1::3");
+    auto neighbour = f.connect("2001:db8:0:2::1");
+
+    CHECK(third.received().starts_with("421 4.3.2 "));
+    CHECK(greeted(neighbour));
+}
+
+TEST_CASE(
+    "attack case 15: in stress strangers have 10 seconds and one error", "[receive][listener]") {
+    ReceiveFixture f;
+    f.connector().max_inbound_connection = 10;
+    f.connector().max_inbound_connection_percentage_per_source = 100;
+    std::vector<MemoryPeer> idle;
+    for (int i = 0; i < 8; ++i) {
+        idle.push_back(f.connect());
+        REQUIRE(greeted(idle.back()));
+    }
+    f.test.advance(60s);
+    CHECK_FALSE(idle.front().is_closed());
+
+    auto ninth = f.connect("198.51.100.8");
+    ninth.send("FROBNICATE\r\n");
+    f.test.poll();
+    CHECK_FALSE(ninth.is_closed());
+    ninth.send("FROBNICATE\r\n");
+    f.test.advance(3s);
+    CHECK(ninth.received().find("421 4.7.0 Too many errors") != std::string::npos);
+    CHECK(ninth.is_closed());
+    f.test.advance(9s);
+
+    for (auto& peer : idle) {
+        CHECK(peer.received().starts_with("451 4.7.0 Timeout"));
+        CHECK(peer.is_closed());
+    }
+    CHECK(f.log.count("stress mode begins connector=Default Frontend mx") == 1);
+    CHECK(f.log.count("stress mode ends connector=Default Frontend mx") == 1);
+    auto later = f.connect();
+    f.test.advance(60s);
+    CHECK_FALSE(later.is_closed());
+}
+
+TEST_CASE(
+    "a balancer's client is counted as itself, and its header is waited for on no account "
+    "of ours",
+    "[receive][listener][proxy]") {
+    ReceiveFixture f;
+    f.connector().max_inbound_connection_per_source = 1;
+    f.connector().proxy_protocol_from = {IpRange::parse("10.0.0.1").value()};
+    auto silent = f.connect("10.0.0.1");
+    auto first = f.connect("10.0.0.1");
+    first.send("PROXY TCP4 198.51.100.7 192.0.2.1 40000 25\r\n");
+    f.test.poll();
+    REQUIRE(greeted(first));
+
+    auto second = f.connect("10.0.0.1");
+    second.send("PROXY TCP4 198.51.100.7 192.0.2.1 40001 25\r\n");
+    auto other = f.connect("10.0.0.1");
+    other.send("PROXY TCP4 198.51.100.8 192.0.2.1 40002 25\r\n");
+    f.test.poll();
+
+    CHECK(second.received().starts_with("421 4.3.2 "));
+    CHECK(greeted(other));
+    f.server.stop();
+    f.test.advance(1s);
+    CHECK(silent.is_closed());
+    f.test.advance(5s);
+    CHECK(f.server.live() == 0);
+}
+
+TEST_CASE(
+    "the connector of a proxied connection is the real client's", "[receive][listener][proxy]") {
+    ReceiveFixture f;
+    f.connector().proxy_protocol_from = {IpRange::parse("10.0.0.1").value()};
+    auto second = f.connector();
+    second.name = "Partners";
+    second.banner = "220 partners";
+    second.remote_ranges = {IpRange::parse("203.0.113.0/24").value()};
+    f.parts.receive_connectors.push_back(second);
+
+    auto partner = f.connect("10.0.0.1");
+    partner.send("PROXY TCP4 203.0.113.9 198.18.0.1 40000 25\r\n");
+    auto stranger = f.connect("10.0.0.1");
+    stranger.send("PROXY TCP4 198.51.100.7 192.0.2.1 40000 25\r\n");
+    f.test.poll();
+
+    CHECK(partner.received() == "220 partners\r\n");
+    CHECK(stranger.received() == "220 mx.contoso.com ESMTP mailflow ready\r\n");
 }
 
 // ---- real sockets

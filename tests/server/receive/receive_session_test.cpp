@@ -213,6 +213,47 @@ TEST_CASE("a large message streams through bounded memory", "[receive][session]"
     CHECK(f.lane.decoded.capacity() <= 256 * 1024);
 }
 
+TEST_CASE("attack case 38: a wall clock that jumps moves no deadline", "[receive][session]") {
+    for (const auto jump : {-1h, 1h, 24h * 365 * 20}) {
+        ReceiveFixture f;
+        f.connector().message_rate_limit = 1;
+        auto peer = greet(f);
+        say(f, peer, kEnvelope);
+        f.test.clock.step_wall(jump);
+
+        f.test.advance(4min);
+        say(f, peer, kBody);
+
+        CHECK(peer.received().find("250 2.6.0 ") != std::string::npos);
+        REQUIRE(f.announced.size() == 1);
+        CHECK(f.announced[0]->accepted == f.test.clock.now());
+        f.test.advance(6min);
+        CHECK(peer.is_closed());
+    }
+}
+
+TEST_CASE("a command of a plain session costs few allocations", "[receive][session][cost]") {
+    ReceiveFixture f;
+    f.lane.services.log = Log();
+    auto peer = greet(f);
+    const auto cost_of = [&](std::string_view line) {
+        say(f, peer, line);  // warm
+        const auto before = allocation_count();
+        say(f, peer, line);
+        return allocation_count() - before;
+    };
+
+    const auto noop = cost_of("NOOP\r\n");
+    say(f, peer, "MAIL FROM:<bob@example.com>\r\n");
+    const auto rcpt = cost_of("RCPT TO:<alice@contoso.com>\r\n");
+
+    std::cout << "allocations: NOOP " << noop << ", RCPT " << rcpt << "\n";
+    // read_line's frame, the wait below it and the test's own pipe; no frame for the command.
+    CHECK(noop <= 8);
+    // judge_recipient, the look-up, the directory.
+    CHECK(rcpt <= 32);
+}
+
 TEST_CASE("an idle session is small", "[receive][session][cost]") {
     ReceiveFixture f;
     f.connector().max_inbound_connection_per_source = std::nullopt;
