@@ -36,6 +36,8 @@ constexpr const char* kGroupsWithPostQuantum = "X25519MLKEM768:X25519:P-256:P-38
 // 112 bits: RSA of 2,048 bits and more, no SHA-1.
 constexpr int kSecurityLevel = 2;
 constexpr long kMaxClientChain = 32L * 1024;
+// Replies are short: a buffer for a record of 16 KiB would be made and dropped for each.
+constexpr long kMaxRecord = 4L * 1024;
 
 constexpr std::uint64_t kOptions = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA;
@@ -167,6 +169,7 @@ TlsContextPtr make_context(const TrustStorePtr& trust, std::unique_ptr<ContextSt
     }
     SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_max_cert_list(raw, kMaxClientChain);
+    check(SSL_CTX_set_max_send_fragment(raw, kMaxRecord) == 1);
     SSL_CTX_set_verify_depth(raw, static_cast<int>(kMaxChain));
     SSL_CTX_set1_cert_store(raw, trust.get());
     SSL_CTX_set_alpn_select_cb(raw, choose_protocol, nullptr);

@@ -29,6 +29,8 @@ class ProxiedStream final : public Stream {
 
     void shutdown_send() noexcept override { inner_->shutdown_send(); }
 
+    void acknowledge() noexcept override { inner_->acknowledge(); }
+
     void close() noexcept override { inner_->close(); }
 
     [[nodiscard]] const Endpoint& local() const noexcept override { return local_; }

@@ -27,6 +27,7 @@ struct MemoryPipe {
     bool input_ended = false;
     bool send_ended = false;
     bool closed = false;
+    unsigned acknowledged = 0;  // times the stream asked for it
     ErrorCode broken;
     OneShot<ErrorCode>* reader = nullptr;
     OneShot<ErrorCode>* writer = nullptr;
@@ -94,6 +95,8 @@ class MemoryStream final : public Stream {
     }
 
     void shutdown_send() noexcept override { pipe_->send_ended = true; }
+
+    void acknowledge() noexcept override { ++pipe_->acknowledged; }
 
     void close() noexcept override {
         pipe_->closed = true;
@@ -163,6 +166,8 @@ class MemoryPeer {
     [[nodiscard]] std::string_view output() const noexcept { return pipe_->output; }
 
     [[nodiscard]] bool is_closed() const noexcept { return pipe_->closed; }
+
+    [[nodiscard]] unsigned acknowledgements() const noexcept { return pipe_->acknowledged; }
 
     [[nodiscard]] bool is_send_ended() const noexcept { return pipe_->send_ended; }
 

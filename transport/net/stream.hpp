@@ -26,6 +26,11 @@ class Stream {
     virtual Task<ErrorCode> wait(Readiness readiness) = 0;
     // Ends our sending side; what was written is still delivered.
     virtual void shutdown_send() noexcept = 0;
+
+    // The peer's system learns now that its octets have come, instead of with our next ones: for
+    // a peer that holds back its next octets until then, while we have nothing to send.
+    virtual void acknowledge() noexcept {}
+
     // At once; a waiter resumes with Error::cancelled. Idempotent.
     virtual void close() noexcept = 0;
 

@@ -143,6 +143,11 @@ class SystemStream final : public Stream {
         socket_.shutdown(TcpSocket::shutdown_send, ignored);
     }
 
+    void acknowledge() noexcept override {
+        const int on = 1;
+        ::setsockopt(descriptor(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+    }
+
     void close() noexcept override {
         ErrorCode ignored;
         socket_.close(ignored);

@@ -8,8 +8,8 @@
 #include <openssl/ssl.h>
 
 #include <algorithm>
-#include <climits>
 #include <new>
+#include <utility>
 
 namespace mailflow {
 
@@ -273,8 +273,15 @@ Task<ErrorCode> TlsStream::wait(Readiness readiness) {
         return inner_->wait(write_wants_);
     }
     // Octets, or an end, that OpenSSL has taken in already never make the stream below readable.
-    const bool may_read = established_ && (!drained_ || read_end_);
-    return may_read ? at_once({}) : inner_->wait(read_wants_);
+    if (established_ && (!drained_ || read_end_)) {
+        return at_once({});
+    }
+    // Of TLS 1.3 the client has the last word: with Nagle's algorithm its first command waits for
+    // our acknowledgement of that, which would wait 40 ms for something to go with.
+    if (established_ && !std::exchange(acknowledged_, true)) {
+        inner_->acknowledge();
+    }
+    return inner_->wait(read_wants_);
 }
 
 // ---- the end

@@ -89,7 +89,8 @@ class TlsStream final : public Stream {
     Readiness read_wants_ = Readiness::readable;
     Readiness write_wants_ = Readiness::writable;
     bool established_ = false;
-    bool drained_ = false;  // the last read left nothing that it could have returned
+    bool acknowledged_ = false;  // the peer's last flight of the handshake
+    bool drained_ = false;       // the last read left nothing that it could have returned
     bool closed_ = false;
 };
 

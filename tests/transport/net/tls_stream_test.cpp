@@ -124,6 +124,21 @@ TEST_CASE("octets sent right behind the handshake are not lost", "[net][tls]") {
     CHECK(read_all(fixture.stream()) == "EHLO x\r\n");
 }
 
+TEST_CASE("the last flight of the client is acknowledged once we wait", "[net][tls]") {
+    TlsFixture fixture;
+    TlsClient client(fixture.peer);
+    auto& stream = fixture.shake(client);
+    const auto wait = [&] {
+        REQUIRE(end_of(stream) == Error::would_block);
+        auto waiting = stream.wait(Readiness::readable);
+        return fixture.peer.acknowledgements();
+    };
+
+    CHECK(fixture.peer.acknowledgements() == 0);
+    CHECK(wait() == 1);
+    CHECK(wait() == 1);
+}
+
 TEST_CASE("an end that was said differs from one that just came", "[net][tls]") {
     const auto version = GENERATE(TLS1_2_VERSION, TLS1_3_VERSION);
     TlsFixture fixture;
