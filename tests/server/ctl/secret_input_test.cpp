@@ -7,8 +7,10 @@
 
 #include <cstdlib>
 #include <fcntl.h>
+#include <poll.h>
 #include <sstream>
 #include <string>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -56,6 +58,14 @@ class Terminal {
     void type(const std::string& text) {
         set_echo(false);
         REQUIRE(::write(person_, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+        // The kernel takes it in behind our back; what it has not yet taken in would be shown.
+        constexpr int kPatience = 30'000;
+        pollfd arrived{program_, POLLIN, 0};
+        int there = 0;
+        while (there < static_cast<int>(text.size())) {
+            REQUIRE(::poll(&arrived, 1, kPatience) == 1);
+            REQUIRE(::ioctl(program_, FIONREAD, &there) == 0);
+        }
         set_echo(true);
     }
 
