@@ -10,10 +10,8 @@ constexpr Duration kLagInterval = std::chrono::milliseconds(500);
 constexpr auto kSweepInterval = std::chrono::hours(1);
 
 // Upper ends in seconds: a lane should be within the first two (style rule 21).
-const std::vector<double>& lag_bounds() {
-    static const std::vector<double> bounds = {
-        0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1};
-    return bounds;
+std::vector<double> lag_bounds() {
+    return {0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1};
 }
 
 constexpr std::array<Resource, kResources> kShown = {

@@ -100,6 +100,13 @@ std::string without_secret(std::string_view line, std::size_t auth) {
     return shown;
 }
 
+std::string connector_and_session(std::string_view connector, std::uint64_t number) {
+    std::string text;
+    append_csv_field(text, connector);
+    fmt::format_to(std::back_inserter(text), ",{:016X},", number);
+    return text;
+}
+
 }  // namespace
 
 // ---- a session's lines
@@ -110,10 +117,9 @@ ProtocolLogSession::ProtocolLogSession(
     std::string_view connector,
     const Endpoint& local,
     const Endpoint& remote)
-    : log_(log) {
-    append_csv_field(fixed_, connector);
-    fmt::format_to(std::back_inserter(fixed_), ",{:016X},", number);
-    before_sequence_ = static_cast<std::uint32_t>(fixed_.size());
+    : log_(log)
+    , fixed_(connector_and_session(connector, number))
+    , before_sequence_(static_cast<std::uint32_t>(fixed_.size())) {
     fixed_.append(",").append(local.text()).append(",").append(remote.text()).append(",");
     fixed_.shrink_to_fit();
 }

@@ -15,28 +15,35 @@ unsigned char octet(std::string_view text, std::size_t at) noexcept {
     return static_cast<unsigned char>(text[at]);
 }
 
-// RFC 3629 §4: octets of the character that begins at `at`; 0 when none does.
-std::size_t utf8_length(std::string_view text, std::size_t at) noexcept {
-    const auto first = octet(text, at);
-    const std::size_t length = first < 0x80   ? 1
-                               : first < 0xc2 ? 0
-                               : first < 0xe0 ? 2
-                               : first < 0xf0 ? 3
-                               : first < 0xf5 ? 4
-                                              : 0;
-    if (length == 0 || text.size() - at < length) {
+// RFC 3629 §4: octets of a character that begins with `first`; 0: none does.
+std::size_t utf8_length(unsigned char first) noexcept {
+    if (first < 0x80) {
+        return 1;
+    }
+    if (first < 0xc2 || first > 0xf4) {
         return 0;
     }
-    for (std::size_t i = 1; i < length; ++i) {
+    return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
+// Neither longer than need be, nor a surrogate, nor beyond Unicode.
+bool is_second_octet(unsigned char first, unsigned char second) noexcept {
+    const unsigned char least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    const unsigned char most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    return second >= least && second <= most;
+}
+
+// Octets of the character that begins at `at`; 0 when none does.
+std::size_t character_length(std::string_view text, std::size_t at) noexcept {
+    const auto length = utf8_length(octet(text, at));
+    if (length > text.size() - at ||
+        (length > 1 && !is_second_octet(octet(text, at), octet(text, at + 1)))) {
+        return 0;
+    }
+    for (std::size_t i = 2; i < length; ++i) {
         if ((octet(text, at + i) & 0xc0U) != 0x80) {
             return 0;
         }
-    }
-    if (length >= 3) {
-        const auto second = octet(text, at + 1);
-        const bool overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
-        const bool beyond = (first == 0xed && second > 0x9f) || (first == 0xf4 && second > 0x8f);
-        return overlong || beyond ? 0 : length;
     }
     return length;
 }
@@ -76,7 +83,7 @@ void append_text(std::string& line, std::string_view text) {
         if (at == text.size()) {
             return;
         }
-        const auto length = utf8_length(text, at);
+        const auto length = character_length(text, at);
         const auto character = text.substr(at, length == 0 ? 1 : length);
         at += character.size();
         if (length == 0 || !is_harmless(character)) {

@@ -124,15 +124,6 @@ bool RateLimiter::take(
     return true;
 }
 
-bool RateLimiter::take(
-    const std::string& connector,
-    const IpAddress& source,
-    std::uint32_t per_minute,
-    MonotonicTime now) {
-    const auto key = connector + "\naddress\n" + source_network(source).text();
-    return take(key, {per_minute, {}, {}, {}}, {1, 0}, now);
-}
-
 RateLimiter::Source& RateLimiter::source_of(const std::string& key, MonotonicTime now) {
     if (const auto found = by_key_.find(key); found != by_key_.end()) {
         sources_.splice(sources_.begin(), sources_, found->second);

@@ -84,13 +84,6 @@ class RateLimiter {
     [[nodiscard]] bool take(
         const std::string& key, const RateLimits& limits, Use use, MonotonicTime now);
 
-    // One message of a source, a minute's window alone.
-    [[nodiscard]] bool take(
-        const std::string& connector,
-        const IpAddress& source,
-        std::uint32_t per_minute,
-        MonotonicTime now);
-
     [[nodiscard]] std::size_t size() const noexcept { return sources_.size(); }
 
   private:

@@ -121,11 +121,16 @@ std::string label_names(const Metrics::Labels& labels) {
     return names;
 }
 
-// The table's row; throws when the program asks for something else than what it says.
-const MetricInfo& info_of(std::string_view name, MetricKind kind, const Metrics::Labels& labels) {
+const MetricInfo* find_info(std::string_view name) noexcept {
     const auto* const found = std::find_if(
         kMetrics.begin(), kMetrics.end(), [name](const auto& info) { return info.name == name; });
-    if (found == kMetrics.end() || found->kind != kind || found->labels != label_names(labels)) {
+    return found == kMetrics.end() ? nullptr : found;
+}
+
+// The table's row; throws when the program asks for something else than what it says.
+const MetricInfo& info_of(std::string_view name, MetricKind kind, const Metrics::Labels& labels) {
+    const auto* const found = find_info(name);
+    if (found == nullptr || found->kind != kind || found->labels != label_names(labels)) {
         throw std::logic_error("no such metric: " + std::string(name));
     }
     return *found;
@@ -160,8 +165,7 @@ std::vector<prometheus::MetricFamily> Metrics::Members::collect() const {
     auto families = registry.Collect();
     const std::lock_guard lock(mutex);
     for (const auto& [name, counts] : counters) {
-        const auto& info = *std::find_if(
-            kMetrics.begin(), kMetrics.end(), [&](const auto& one) { return one.name == name; });
+        const auto& info = *find_info(name);
         prometheus::MetricFamily family;
         family.name = info.name;
         family.help = info.help;

@@ -8,7 +8,6 @@
 #include <vector>
 
 using namespace mailflow;
-using namespace std::chrono_literals;
 
 namespace {
 
@@ -92,33 +91,6 @@ TEST_CASE("a full disk is 452 4.3.1, any other failure of ours 451 4.3.0", "[rec
          {Error::store_failed, Error::unavailable, Error::corrupt, Error::cancelled}) {
         CHECK(local_failure(error).one_line().starts_with("451 4.3.0 "));
     }
-}
-
-TEST_CASE("a bucket gives its minute's worth, then keeps step", "[receive][rate]") {
-    RateLimiter limiter;
-    const auto client = address("198.51.100.7");
-    const auto start = MonotonicTime(1h);
-    for (int i = 0; i < 60; ++i) {
-        REQUIRE(limiter.take("c", client, 60, start));
-    }
-
-    CHECK_FALSE(limiter.take("c", client, 60, start));
-    CHECK_FALSE(limiter.take("c", client, 60, start + 900ms));
-    CHECK(limiter.take("c", client, 60, start + 1900ms));
-    CHECK_FALSE(limiter.take("c", client, 60, start + 1900ms));
-    CHECK(limiter.take("other connector", client, 60, start));
-    CHECK(limiter.take("c", address("198.51.100.8"), 60, start));
-}
-
-TEST_CASE("the memory of rates is bounded", "[receive][rate]") {
-    RateLimiter limiter;
-    const auto start = MonotonicTime(1h);
-
-    for (std::uint32_t i = 0; i < RateLimiter::kMaxSources + 5000; ++i) {
-        REQUIRE(limiter.take("c", IpAddress::v4(i), 5, start));
-    }
-
-    CHECK(limiter.size() <= RateLimiter::kMaxSources);
 }
 
 TEST_CASE("what is counted is given back", "[receive][admission]") {
