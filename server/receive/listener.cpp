@@ -16,6 +16,9 @@ namespace {
 constexpr Duration kAcceptPause = std::chrono::seconds(1);
 constexpr Duration kAcceptLogInterval = std::chrono::seconds(60);
 
+// Balancers' connections whose header has not come yet; more are closed.
+constexpr std::size_t kMaxHeadersAwaited = 1000;
+
 // An unspecified address takes every address of its family on its port.
 bool covers(const Endpoint& a, const Endpoint& b) noexcept {
     return a != b && a.port == b.port && a.port != 0 && a.address.is_unspecified() &&
@@ -163,12 +166,7 @@ Task<void> ReceiveServer::accept_loop(std::shared_ptr<Acceptor> acceptor, Listen
             continue;
         }
         if (stream) {
-            ++live_;
-            ++headers_awaited_;
-            lane.services.lane.post([this, key, &lane, waiting = std::move(*stream)]() mutable {
-                lane.services.lane.spawn(
-                    "proxied connection", admit_proxied(key, &lane, std::move(waiting)));
-            });
+            await_header(key, lane, std::move(*stream));
             continue;
         }
         if (stream.error() == Error::cancelled || stopping_) {
@@ -214,6 +212,20 @@ bool ReceiveServer::is_balancer(const ListenerKey& key, const IpAddress& peer) c
     return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
         const auto* const connector = find_connector(name);
         return connector != nullptr && contains(connector->proxy_protocol_from, peer);
+    });
+}
+
+void ReceiveServer::await_header(
+    const ListenerKey& key, ReceiveLane& lane, std::unique_ptr<Stream> stream) {
+    if (headers_awaited_ >= kMaxHeadersAwaited) {
+        refuse({no_service(), "too many PROXY headers awaited"}, nullptr, *stream);
+        return;
+    }
+    ++live_;
+    ++headers_awaited_;
+    lane.services.lane.post([this, key, &lane, stream = std::move(stream)]() mutable {
+        auto waiting = admit_proxied(key, &lane, std::move(stream));
+        lane.services.lane.spawn("proxied connection", std::move(waiting));
     });
 }
 

@@ -66,6 +66,7 @@ class ReceiveServer final : private SessionHost {
 
     Task<void> accept_loop(std::shared_ptr<Acceptor> acceptor, ListenerKey key);
     [[nodiscard]] bool is_balancer(const ListenerKey& key, const IpAddress& peer) const;
+    void await_header(const ListenerKey& key, ReceiveLane& lane, std::unique_ptr<Stream> stream);
     Task<void> admit_proxied(ListenerKey key, ReceiveLane* lane, std::unique_ptr<Stream> stream);
     void admit(
         const ListenerKey& key,

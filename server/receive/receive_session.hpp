@@ -2,7 +2,8 @@
 // what they say. Owned by the frame of its own `run`; lives on one lane. Idle it holds no buffer
 // and no transaction. The files: receive_session.cpp is the loop, session_tls.cpp STARTTLS and TLS
 // on connect, session_auth.cpp AUTH, session_identity.cpp rights and XCLIENT,
-// session_transaction.cpp MAIL, RCPT and VRFY, session_message.cpp DATA, BDAT and the commit.
+// session_transaction.cpp MAIL, RCPT and VRFY, session_body.cpp DATA and BDAT, session_message.cpp
+// the verdict and the commit.
 #pragma once
 
 #include "server/receive/admission.hpp"
@@ -134,7 +135,7 @@ class ReceiveSession final : private LiveSession {
     void accept_recipient(const smtp::Rcpt& rcpt, ResolvedRecipient resolved);
     Task<Step> answer_name(smtp::CheckName& name);
 
-    // ---- DATA, BDAT (session_message.cpp)
+    // ---- DATA, BDAT (session_body.cpp)
 
     Task<Step> receive_message(smtp::Reply go_ahead);
     Task<Step> receive_chunk(smtp::ReceiveChunk chunk);
@@ -144,6 +145,10 @@ class ReceiveSession final : private LiveSession {
     Task<ErrorCode> receive_body(BodyReceiver& body);
     [[nodiscard]] MonotonicTime octets_deadline(MonotonicTime start, std::uint64_t octets) const;
     [[nodiscard]] MonotonicTime body_deadline(const BodyReceiver& body) const;
+    void note_content(std::uint64_t octets);
+
+    // ---- the message (session_message.cpp)
+
     Task<Step> keep_message();
     [[nodiscard]] bool must_judge_from() const noexcept;
     [[nodiscard]] HeaderContext header_context(std::string_view message_id, UtcTime time) const;
@@ -156,7 +161,6 @@ class ReceiveSession final : private LiveSession {
     void refuse_message(const Verdict& verdict);
     [[nodiscard]] smtp::Reply message_failed(const ErrorCode& error);
     void end_transaction(bool taken);
-    void note_content(std::uint64_t octets);
 
     [[nodiscard]] bool is_stopping() const noexcept { return stopping_ || lane_.stopping; }
 

@@ -48,7 +48,7 @@ Task<ReceiveSession::Step> ReceiveSession::begin_implicit_tls() {
     }
     if (context == nullptr) {
         outcome_ = SessionOutcome::tls_failed;
-        log().error(
+        log().info(
             "no certificate for TLS on connect",
             {{"connector", rights_.connector->name}, {"client", client_.text()}});
         co_return Step::drop;
