@@ -90,9 +90,10 @@ boost::json::value secret_value(
     }
     const auto flag = "--" + field.flag;
     throw UsageError(
-        flag + " takes no " + std::string(field.name) +
-        ": on a command line every user of this host could read it. Write " + flag +
-        " - and type it, or pipe it in; " + flag + " none removes it");
+        flag +
+        " is not taken from the command line, where every user of this host could read it: "
+        "write " +
+        flag + " - and type it or pipe it in; " + flag + " none removes it");
 }
 
 std::string read_secret_line(std::istream& in) {
