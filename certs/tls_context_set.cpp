@@ -60,8 +60,8 @@ void free_state(void*, void* state, CRYPTO_EX_DATA*, int, long, void*) {
 }
 
 int state_index() {
-    static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, free_state);
-    return index;
+    static const int kIndex = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, free_state);
+    return kIndex;
 }
 
 const ContextState& state_of(SSL* ssl) noexcept {
@@ -153,7 +153,7 @@ TlsContextPtr make_context(const TrustStorePtr& trust, std::unique_ptr<ContextSt
     TlsContextPtr context(made(SSL_CTX_new(TLS_server_method())), SSL_CTX_free);
     auto* const raw = context.get();
     check(SSL_CTX_set_ex_data(raw, state_index(), state.get()) == 1);
-    state.release();
+    static_cast<void>(state.release());
     // RFC 8996: nothing below TLS 1.2.
     check(SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION) == 1);
     SSL_CTX_set_security_level(raw, kSecurityLevel);
@@ -276,7 +276,7 @@ class TlsContextSet::Builder {
 
   private:
     // What is chosen when a client asks for `name`; nothing when no certificate has it.
-    Choice choose(const CertificateWish& wish, std::string_view name) const {
+    [[nodiscard]] Choice choose(const CertificateWish& wish, std::string_view name) const {
         auto choice = select_certificates(parts_.certificates, wish, parts_.now);
         const bool has_name = std::any_of(choice.begin(), choice.end(), [&](std::size_t position) {
             return match_name(parts_.certificates[position].facts, name) != NameMatch::none;
@@ -296,7 +296,7 @@ class TlsContextSet::Builder {
         auto state = std::make_unique<ContextState>();
         state->tickets = parts_.tickets;
         auto context = make_context(parts_.trust, std::move(state));
-        const auto kept = use(*context, choice) ? context : nullptr;
+        auto kept = use(*context, choice) ? context : nullptr;
         by_choice_.emplace(choice, kept);
         return kept;
     }

@@ -259,8 +259,7 @@ Task<Result<TlsFacts>> Connection::start_tls(
         co_return end;
     }
     // In place before the handshake, so that closing the connection ends it.
-    auto encrypted =
-        std::make_unique<TlsStream>(std::move(stream_), std::move(context), TlsRole::server);
+    auto encrypted = std::make_unique<TlsStream>(std::move(stream_), context, TlsRole::server);
     auto& tls = *encrypted;
     stream_ = std::move(encrypted);
     drained_ = true;

@@ -94,8 +94,8 @@ struct TlsStream::Transport {
 
     static BIO* make(TlsStream& owner) {
         // Made once, never changed, as long as the process.
-        static const BIO_METHOD* const method = make_method();
-        auto* const bio = BIO_new(method);
+        static const BIO_METHOD* const kMethod = make_method();
+        auto* const bio = BIO_new(kMethod);
         if (bio == nullptr) {
             throw std::bad_alloc();
         }
@@ -111,7 +111,7 @@ void TlsStream::FreeSsl::operator()(ssl_st* ssl) const noexcept {
 
 TlsStream::TlsStream(
     std::unique_ptr<Stream> inner,
-    std::shared_ptr<ssl_ctx_st> context,
+    const std::shared_ptr<ssl_ctx_st>& context,
     TlsRole role,
     const std::string& server_name)
     : inner_(std::move(inner))
@@ -360,8 +360,7 @@ Task<Result<TlsAcceptance>> accept_tls(
     std::shared_ptr<ssl_ctx_st> context,
     MonotonicTime deadline,
     std::string* why) {
-    auto encrypted =
-        std::make_unique<TlsStream>(std::move(stream), std::move(context), TlsRole::server);
+    auto encrypted = std::make_unique<TlsStream>(std::move(stream), context, TlsRole::server);
     return encrypt(lane, std::move(encrypted), deadline, why);
 }
 
@@ -372,8 +371,8 @@ Task<Result<TlsAcceptance>> connect_tls(
     std::string server_name,
     MonotonicTime deadline,
     std::string* why) {
-    auto encrypted = std::make_unique<TlsStream>(
-        std::move(stream), std::move(context), TlsRole::client, server_name);
+    auto encrypted =
+        std::make_unique<TlsStream>(std::move(stream), context, TlsRole::client, server_name);
     return encrypt(lane, std::move(encrypted), deadline, why);
 }
 

@@ -41,10 +41,10 @@ enum class TlsRole : std::uint8_t { server, client };
 // try_write begins with the same octets.
 class TlsStream final : public Stream {
   public:
-    // `context` not null. `server_name`: SNI of a client; empty: none.
+    // `context` not null; kept as long as the stream. `server_name`: SNI of a client; empty: none.
     TlsStream(
         std::unique_ptr<Stream> inner,
-        std::shared_ptr<ssl_ctx_st> context,
+        const std::shared_ptr<ssl_ctx_st>& context,
         TlsRole role,
         const std::string& server_name = {});
     ~TlsStream() override;
