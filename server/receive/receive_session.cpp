@@ -19,30 +19,12 @@ constexpr std::size_t kIdleReplyBuffer = 128;
 // How long a client may take to end after our last reply.
 constexpr Duration kFinishPatience = std::chrono::seconds(2);
 
-constexpr std::string_view kIdleTimeout = "451 4.7.0 Timeout waiting for client input\r\n";
 constexpr std::string_view kSessionTimeout =
     "421 4.4.2 Connection time limit exceeded, closing transmission channel\r\n";
 constexpr std::string_view kStopping =
     "421 4.3.2 Service not available, closing transmission channel\r\n";
 
 constexpr std::string_view kBannerCode = "220 ";
-
-smtp::ReceiveProtocol::Settings protocol_settings(
-    const Rights& rights, const IpAddress& client, bool may_log_in) {
-    smtp::ReceiveProtocol::Settings settings;
-    const auto& connector = *rights.connector;
-    settings.fqdn = rights.fqdn();
-    settings.client = client.text();
-    settings.max_protocol_errors = connector.max_protocol_errors;
-    settings.requires_tls = connector.tls == TlsMode::required;
-    settings.without_auth = connector.auth_mechanisms == 0 || !may_log_in;
-    settings.requires_ehlo_domain = connector.require_ehlo_domain;
-    settings.max_chunk = max_chunk(rights);
-    if (connector.banner.size() > kBannerCode.size()) {
-        settings.banner = connector.banner.substr(kBannerCode.size());
-    }
-    return settings;
-}
 
 }  // namespace
 
@@ -55,7 +37,7 @@ ReceiveSession::ReceiveSession(
     , bound_(arrival.bound)
     , counted_as_(rights_.connector->name)
     , client_(connection_.remote().address)
-    , protocol_(protocol_settings(rights_, client_, lane.services.authenticator != nullptr))
+    , protocol_(protocol_settings())
     , started_(clock().monotonic()) {
     lane_.sessions.push_back(*this);
     if (services().metrics != nullptr) {
@@ -79,6 +61,22 @@ ReceiveSession::~ReceiveSession() {
         services().metrics->session_ended(kind_of(*rights_.connector), outcome);
     }
     host_.session_ended(services().lane, counted_as_, connection_.remote().address);
+}
+
+smtp::ReceiveProtocol::Settings ReceiveSession::protocol_settings() const {
+    smtp::ReceiveProtocol::Settings settings;
+    const auto& connector = *rights_.connector;
+    settings.fqdn = rights_.fqdn();
+    settings.client = client_.text();
+    settings.max_protocol_errors = connector.max_protocol_errors;
+    settings.requires_tls = connector.tls == TlsMode::required;
+    settings.without_auth = connector.auth_mechanisms == 0 || services().authenticator == nullptr;
+    settings.requires_ehlo_domain = connector.require_ehlo_domain;
+    settings.max_chunk = max_chunk(rights_);
+    if (connector.banner.size() > kBannerCode.size()) {
+        settings.banner = connector.banner.substr(kBannerCode.size());
+    }
+    return settings;
 }
 
 // ---- the loop

@@ -79,12 +79,17 @@ class ReceiveSession final : private LiveSession {
 
     struct Proceed;
 
+    // Last words to a silent client.
+    static constexpr std::string_view kIdleTimeout =
+        "451 4.7.0 Timeout waiting for client input\r\n";
+
     // ---- the loop (receive_session.cpp)
 
     void stop() override;
     void abort() override;
     void stress_changed() override;
 
+    [[nodiscard]] smtp::ReceiveProtocol::Settings protocol_settings() const;
     Task<void> serve();
     [[nodiscard]] smtp::Action next_action(const Result<std::string_view>& line);
     [[nodiscard]] smtp::Action give_to_protocol(std::string_view line);
@@ -171,6 +176,11 @@ class ReceiveSession final : private LiveSession {
     [[nodiscard]] const ReceiveServices& services() const noexcept { return lane_.services; }
 
     [[nodiscard]] const Clock& clock() const noexcept { return lane_.services.lane.clock(); }
+
+    // For logs and tracking.
+    [[nodiscard]] static std::string sender_text(const ReversePath& path) {
+        return path.is_null() ? "<>" : path.text();
+    }
 
     void count_refusal(std::string_view reason);
     void note(std::string_view text, std::string_view context = {});

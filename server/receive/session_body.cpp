@@ -31,8 +31,6 @@ class ChunkDropper final : public OctetSink {
     std::uint64_t left_;
 };
 
-constexpr std::string_view kIdleTimeout = "451 4.7.0 Timeout waiting for client input\r\n";
-
 }  // namespace
 
 Task<ReceiveSession::Step> ReceiveSession::receive_message(smtp::Reply go_ahead) {

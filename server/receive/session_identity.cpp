@@ -81,6 +81,7 @@ Task<ReceiveSession::Step> ReceiveSession::apply_xclient(smtp::Xclient& attribut
         co_return hang_up(no_service());
     }
     update_rights();
+    protocol_.set_settings(protocol_settings());
     update_extensions();
     log().info(
         "XCLIENT",

@@ -15,10 +15,6 @@ namespace {
 // Longer ones would push the QueueId off the reply line.
 constexpr std::size_t kMaxShownMessageId = 250;
 
-std::string sender_text(const ReversePath& path) {
-    return path.is_null() ? "<>" : path.text();
-}
-
 }  // namespace
 
 // ---- judging

@@ -18,10 +18,6 @@ constexpr std::uint32_t kMaxExcessRecipients = 1000;
 constexpr RateLimiter::Use kOneMessage{1, 0};
 constexpr RateLimiter::Use kOneRecipient{0, 1};
 
-std::string sender_text(const ReversePath& path) {
-    return path.is_null() ? "<>" : path.text();
-}
-
 }  // namespace
 
 // ---- MAIL

@@ -193,6 +193,9 @@ class ReceiveProtocol {
     // (RFC 2034 §3). Replies of this class come so; for the driver's own.
     [[nodiscard]] Reply fitted(Reply reply) const;
 
+    // The session is another connector's from now on (XCLIENT): before xclient_applied().
+    void set_settings(Settings settings) { settings_ = std::move(settings); }
+
     // From now on: before the next EHLO, after TLS and AUTH.
     void set_extensions(ExtensionSet extensions) { settings_.extensions = std::move(extensions); }
 

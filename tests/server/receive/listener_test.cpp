@@ -291,6 +291,28 @@ TEST_CASE(
     CHECK(stranger.received() == "220 mx.contoso.com ESMTP mailflow ready\r\n");
 }
 
+TEST_CASE("the connector of a session is chosen anew after XCLIENT", "[receive][listener]") {
+    ReceiveFixture f;
+    f.connector().xclient_from = {IpRange::parse("198.51.100.7").value()};
+    auto second = f.connector();
+    second.name = "Partners";
+    second.banner = "220 partners";
+    second.remote_ranges = {IpRange::parse("203.0.113.0/24").value()};
+    second.extensions.chunking = false;
+    f.parts.receive_connectors.push_back(second);
+    auto peer = f.connect();
+    peer.send("EHLO proxy.example\r\n");
+    f.test.poll();
+    REQUIRE(peer.received().find("CHUNKING") != std::string::npos);
+
+    peer.send("XCLIENT ADDR=203.0.113.9\r\nEHLO c.example\r\n");
+    f.test.poll();
+    const auto said = peer.received();
+
+    CHECK(said.find("220 partners\r\n250-mx.contoso.com Hello [203.0.113.9]\r\n") == 0);
+    CHECK(said.find("CHUNKING") == std::string::npos);
+}
+
 // ---- real sockets
 
 namespace {
