@@ -187,6 +187,16 @@ Verdict check_recipient_count(const Rights& rights, std::size_t accepted) {
     return Verdict::accept();
 }
 
+namespace {
+
+constexpr std::string_view kReserved = "Recipient address reserved by RFC 2606";
+// RFC 2606 §2
+constexpr std::array<std::string_view, 4> kTops = {"test", "example", "invalid", "localhost"};
+// RFC 2606 §3
+constexpr std::array<std::string_view, 3> kSeconds = {"example.com", "example.net", "example.org"};
+
+}  // namespace
+
 Verdict check_recipient_domain(const Rights& rights, const ForwardPath& path) {
     const auto& connector = *rights.connector;
     if (path.is_bare_postmaster() || !path.address().domain()) {
@@ -199,16 +209,10 @@ Verdict check_recipient_domain(const Rights& rights, const ForwardPath& path) {
     const auto is_one_of = [](std::string_view name, std::span<const std::string_view> list) {
         return std::find(list.begin(), list.end(), name) != list.end();
     };
-    constexpr std::string_view kReserved = "Recipient address reserved by RFC 2606";
-
-    // RFC 2606 §2
-    constexpr std::array<std::string_view, 4> kTops = {"test", "example", "invalid", "localhost"};
     if (connector.reject_reserved_top_level_recipient_domains && is_one_of(top, kTops)) {
         return refuse(550, "5.1.4", kReserved, "reserved top-level domain");
     }
-    // RFC 2606 §3, their subdomains too.
-    constexpr std::array<std::string_view, 3> kSeconds = {
-        "example.com", "example.net", "example.org"};
+    // Their subdomains too.
     if (connector.reject_reserved_second_level_recipient_domains && !is_single) {
         const auto before = domain.rfind('.', last_dot - 1);
         const auto second = before == std::string_view::npos ? domain : domain.substr(before + 1);

@@ -51,13 +51,13 @@ std::map<ListenerKey, std::vector<std::string>> wanted_listeners(const Organizat
         }
     }
     std::map<ListenerKey, std::vector<std::string>> distinct;
-    for (const auto& [key, names] : wanted) {
+    for (const auto& one : wanted) {
         // The system refuses a second listener behind one on all addresses; that one serves both.
-        const auto cover = std::find_if(wanted.begin(), wanted.end(), [&](const auto& other) {
-            return covers(other.first.binding, key.binding);
+        const auto cover = std::find_if(wanted.begin(), wanted.end(), [&one](const auto& other) {
+            return covers(other.first.binding, one.first.binding);
         });
-        auto& into = distinct[cover == wanted.end() ? key : cover->first];
-        for (const auto& name : names) {
+        auto& into = distinct[cover == wanted.end() ? one.first : cover->first];
+        for (const auto& name : one.second) {
             if (std::find(into.begin(), into.end(), name) == into.end()) {
                 into.push_back(name);
             }

@@ -86,7 +86,7 @@ class ReceiveServer final : private SessionHost {
     [[nodiscard]] const Log& log() const noexcept { return lanes_.front()->services.log; }
 
     void release(const std::string& connector, const IpAddress& client);
-    void update_stress(const std::string& connector);
+    void update_stress(const std::string& name);
     // On every lane, on this one at once.
     template <class Change>
     void tell_lanes(const Change& change);

@@ -6,6 +6,10 @@ namespace mailflow {
 
 namespace {
 
+// Above the limit a chunk is still read, so that its client hears 552 and goes on.
+constexpr std::uint64_t kChunkTolerance = 1024ULL * 1024;
+constexpr auto kBypass = static_cast<PermissionSet>(Permission::bypass_message_size);
+
 std::vector<std::string> mechanisms(const Rights& rights, const SessionSecurity& security) {
     std::vector<std::string> names;
     const auto& connector = *rights.connector;
@@ -78,15 +82,13 @@ smtp::ExtensionSet offered_extensions(
 }
 
 std::uint64_t max_chunk(const Rights& rights) noexcept {
-    constexpr std::uint64_t kTolerance = 1024 * 1024;
     auto widest = rights;
-    constexpr auto kBypass = static_cast<PermissionSet>(Permission::bypass_message_size);
     const auto all = static_cast<PermissionSet>(
         anonymous_rights(*rights.connector) | partner_rights(*rights.connector) |
         authenticated_rights(*rights.connector));
     widest.permissions = static_cast<PermissionSet>(all & kBypass);
     const auto limit = widest.max_message_size();
-    return limit ? *limit + kTolerance : std::numeric_limits<std::uint64_t>::max();
+    return limit ? *limit + kChunkTolerance : std::numeric_limits<std::uint64_t>::max();
 }
 
 }  // namespace mailflow

@@ -14,6 +14,13 @@ constexpr std::string_view kSignature("\r\n\r\n\0\r\nQUIT\n", 12);
 constexpr std::string_view kLineStart = "PROXY ";
 // Signature, version and command, family, length.
 constexpr std::size_t kBinaryStart = 16;
+// Commands and families.
+constexpr std::uint8_t kLocal = 0x20;
+constexpr std::uint8_t kProxy = 0x21;
+constexpr std::uint8_t kUnspecified = 0x00;
+constexpr std::uint8_t kTcp4 = 0x11;
+constexpr std::uint8_t kTcp6 = 0x21;
+constexpr std::uint8_t kUnixStream = 0x31;
 constexpr std::size_t kInetAddresses = 12;   // 4 + 4 + 2 + 2
 constexpr std::size_t kInet6Addresses = 36;  // 16 + 16 + 2 + 2
 
@@ -137,7 +144,7 @@ void ProxyHeaderParser::read_line() {
 // Version 2 only, commands LOCAL and PROXY, a size we take.
 void ProxyHeaderParser::check_binary_start() {
     const auto command = octet(octets_, 12);
-    const bool known = command == 0x20 || command == 0x21;
+    const bool known = command == kLocal || command == kProxy;
     if (!known || kBinaryStart + number16(octets_, 14) > kMaxProxyHeader) {
         state_ = State::malformed;
     }
@@ -153,11 +160,6 @@ void ProxyHeaderParser::read_binary() {
         return;
     }
 
-    constexpr std::uint8_t kLocal = 0x20;
-    constexpr std::uint8_t kTcp4 = 0x11;
-    constexpr std::uint8_t kTcp6 = 0x21;
-    constexpr std::uint8_t kUnixStream = 0x31;
-    constexpr std::uint8_t kUnspecified = 0x00;
     state_ = State::complete;
     const auto family = octet(octets_, 13);
     if (octet(octets_, 12) == kLocal || family == kUnspecified || family == kUnixStream) {

@@ -13,7 +13,7 @@ namespace mailflow {
 namespace {
 
 // Replies of a pipelined group are written together, in pieces of at most about this size.
-constexpr std::size_t kReplyBatch = 8 * 1024;
+constexpr std::size_t kReplyBatch = 8UL * 1024;
 // What an idle session may keep of its reply buffer.
 constexpr std::size_t kIdleReplyBuffer = 128;
 // How long a client may take to end after our last reply.
