@@ -39,7 +39,7 @@ struct QueueDatabase::Members {
         , vfs(settings.vfs, settings.faults)
         , spool(parts.files, settings.spool, parts.log)
         , writer(
-              {settings.path, vfs.name(), settings.page_size, SqliteCache::mib4},
+              {settings.path, vfs.name(), settings.page_size, SqliteCache::mib2},
               SqliteRole::writer) {}
 
     // The second half, when the tables are up to date.

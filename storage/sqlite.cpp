@@ -40,9 +40,9 @@ const char* cache_pragma(SqliteCache cache) noexcept {
     switch (cache) {
         case SqliteCache::kib512: return "PRAGMA cache_size=-512";
         case SqliteCache::mib1: return "PRAGMA cache_size=-1024";
-        case SqliteCache::mib4: break;
+        case SqliteCache::mib2: break;
     }
-    return "PRAGMA cache_size=-4096";
+    return "PRAGMA cache_size=-2048";
 }
 
 void set_common_pragmas(SqliteConnection& connection, const SqliteSettings& settings) {

@@ -2,6 +2,7 @@
 
 #include "dns/caching_resolver.hpp"
 #include "server/admin/admin_api.hpp"
+#include "server/daemon/heaps.hpp"
 #include "server/daemon/host_names.hpp"
 #include "server/daemon/lane_thread.hpp"
 #include "server/daemon/log_sinks.hpp"
@@ -20,7 +21,6 @@
 #include <filesystem>
 #include <future>
 #include <iostream>
-#include <malloc.h>
 #include <sys/resource.h>
 #include <thread>
 #include <unistd.h>
@@ -54,10 +54,13 @@ void raise_descriptor_limit() {
     }
 }
 
-// A heap for each thread would keep what each once needed: 20 MiB more with 200,000 deferred
-// recipients. The lanes have the traffic, and one more is enough for the stores and workers.
-void limit_heaps(unsigned lanes) {
-    ::mallopt(M_ARENA_MAX, static_cast<int>(lanes) + 1);
+void claim_heap_of(TaskRunner& runner) {
+    std::promise<void> done;
+    runner.post([&done] {
+        claim_heap();
+        done.set_value();
+    });
+    done.get_future().wait();
 }
 
 // Changing the user is not built yet; going on as the one we were started as would be a promise
@@ -173,13 +176,14 @@ std::string Daemon::Members::prepare() {
 
 std::string Daemon::Members::open_flow() {
     writer = std::make_unique<ThreadRunner>("store-writer");
+    claim_heap_of(*writer);
     keeper = std::make_unique<ThreadRunner>("store-keeper");
     reader = std::make_unique<ThreadRunner>("store-reader");
     workers = std::make_unique<WorkerPool>(workers_of(settings));
     for (unsigned i = 0; i < lanes_of(settings); ++i) {
-        lanes.push_back(std::make_unique<LaneThread>(clock, log, i));
+        lanes.push_back(std::make_unique<LaneThread>(clock, log, i, "lane-" + std::to_string(i)));
     }
-    console = std::make_unique<LaneThread>(clock, log, kMaxLanes - 1);
+    console = std::make_unique<LaneThread>(clock, log, kMaxLanes - 1, "console");
 
     DnsSettings dns;
     for (const auto& server : settings.dns.servers) {
@@ -239,10 +243,10 @@ std::string Daemon::Members::open_flow() {
 }
 
 void Daemon::Members::start_threads() {
-    for (std::size_t i = 0; i < lanes.size(); ++i) {
-        lanes[i]->start(("lane-" + std::to_string(i)).c_str());
+    for (const auto& lane : lanes) {
+        lane->start();
     }
-    console->start("console");
+    console->start();
     auto& lane = console->lane();
     lane.post([this, &lane] { lane.spawn("flush log", flush_log(this)); });
 }
@@ -371,7 +375,7 @@ void Daemon::Members::reload() {
 int Daemon::run() {
     auto& self = *members_;
     raise_descriptor_limit();
-    limit_heaps(lanes_of(self.settings));
+    limit_heaps(lanes_of(self.settings) + 2);  // the lanes, the console, the store's writer
     ::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c): cannot fail for a valid signal
     const auto refuse = [&self](const std::string& words, int status) {
         self.log.error("cannot start", {{"reason", words}});

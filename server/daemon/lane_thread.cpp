@@ -1,24 +1,36 @@
 #include "server/daemon/lane_thread.hpp"
 
+#include "server/daemon/heaps.hpp"
+
 #include <exception>
 #include <pthread.h>
 
 namespace mailflow {
 
-LaneThread::LaneThread(const Clock& clock, Log log, unsigned number)
-    : lane_(Lane::Parts{context_, clock, random_, log, number}) {}
+LaneThread::LaneThread(const Clock& clock, Log log, unsigned number, const std::string& name)
+    : lane_(Lane::Parts{context_, clock, random_, log, number}) {
+    std::promise<void> claimed;
+    thread_ = std::thread([this, &claimed] {
+        claim_heap();
+        claimed.set_value();
+        go_.get_future().wait();
+        run();
+    });
+    ::pthread_setname_np(thread_.native_handle(), name.c_str());
+    claimed.get_future().wait();
+}
 
 LaneThread::~LaneThread() {
     join();
 }
 
-void LaneThread::start(const char* name) {
-    thread_ = std::thread([this] { run(); });
-    ::pthread_setname_np(thread_.native_handle(), name);
+void LaneThread::start() {
+    is_started_ = true;
+    go_.set_value();
 }
 
 void LaneThread::stop_and_join(std::chrono::milliseconds limit) {
-    if (!thread_.joinable()) {
+    if (!is_started_ || !thread_.joinable()) {
         return;
     }
     lane_.post([this] { lane_.stop(); });
@@ -37,6 +49,9 @@ void LaneThread::stop_and_join(std::chrono::milliseconds limit) {
 void LaneThread::join() {
     if (thread_.joinable()) {
         work_.reset();
+        if (!is_started_) {
+            start();
+        }
         thread_.join();
     }
 }

@@ -9,19 +9,22 @@
 
 #include <chrono>
 #include <future>
+#include <string>
 #include <thread>
 
 namespace mailflow {
 
 class LaneThread {
   public:
-    LaneThread(const Clock& clock, Log log, unsigned number);
+    // The thread takes a heap of its own (heaps.hpp) and waits for start(), so that what belongs
+    // to the lane can be built on the main thread.
+    // `name`: at most 15 characters, shown by ps and top.
+    LaneThread(const Clock& clock, Log log, unsigned number, const std::string& name);
     ~LaneThread();
     LaneThread(const LaneThread&) = delete;
     LaneThread& operator=(const LaneThread&) = delete;
 
-    // `name`: at most 15 characters, shown by ps and top.
-    void start(const char* name);
+    void start();
     // Wakes every sleeper, lets the loop run dry and joins. Tasks that have not ended within
     // `limit` are named in the log and left where they are.
     void stop_and_join(std::chrono::milliseconds limit);
@@ -38,6 +41,8 @@ class LaneThread {
     Lane lane_;
     std::thread thread_;
     std::promise<void> finished_;
+    std::promise<void> go_;
+    bool is_started_ = false;  // main thread
 };
 
 }  // namespace mailflow

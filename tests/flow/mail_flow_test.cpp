@@ -56,9 +56,9 @@ class RunningFlow {
             [](const std::string&) {});
         REQUIRE(opened.has_value());
         flow_ = std::move(*opened);
-        first_.start("lane-0");
-        second_.start("lane-1");
-        console_.start("console");
+        first_.start();
+        second_.start();
+        console_.start();
         const auto problems = on_console([this] { return flow_->start(); });
         REQUIRE(problems.has_value());
         REQUIRE(problems->empty());
@@ -133,9 +133,9 @@ class RunningFlow {
     ThreadRunner keeper_{"keeper"};
     ThreadRunner reader_{"reader"};
     WorkerPool workers_{2};
-    LaneThread first_{clock_, Log(), 0};
-    LaneThread second_{clock_, Log(), 1};
-    LaneThread console_{clock_, Log(), 63};
+    LaneThread first_{clock_, Log(), 0, "first"};
+    LaneThread second_{clock_, Log(), 1, "second"};
+    LaneThread console_{clock_, Log(), 63, "console"};
     std::unique_ptr<MailFlow> flow_;
 };
 
