@@ -14,14 +14,6 @@ std::vector<double> lag_bounds() {
     return {0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1};
 }
 
-constexpr std::array<Resource, kResources> kShown = {
-    Resource::disk_space,
-    Resource::disk_inodes,
-    Resource::process_memory,
-    Resource::system_memory,
-    Resource::descriptors,
-    Resource::queue_length};
-
 }  // namespace
 
 Observation::Observation(const std::string& state_dir, Parts parts)
@@ -109,7 +101,7 @@ QueueFigures Observation::figures() const {
         figures.stuck_recipients = monitor_->stuck();
         figures.pressure = monitor_->meter().pressure();
         figures.readings = monitor_->meter().readings();
-        for (const auto resource : kShown) {
+        for (const auto resource : kAllResources) {
             figures.levels.at(static_cast<std::size_t>(resource)) =
                 monitor_->meter().level(resource);
         }
@@ -128,7 +120,7 @@ std::string Observation::metrics_text(const QueueFigures& figures) {
     set("mailflow_queue_active_recipients", figures.active_recipients);
     set("mailflow_queue_running_attempts", figures.running_attempts);
     set("mailflow_queue_stuck_recipients", figures.stuck_recipients);
-    for (const auto resource : kShown) {
+    for (const auto resource : kAllResources) {
         const Metrics::Labels labels = {{"resource", std::string(to_text(resource))}};
         const auto level = figures.levels.at(static_cast<std::size_t>(resource));
         metrics_.gauge("mailflow_pressure_level", labels).set(static_cast<double>(level));

@@ -18,14 +18,6 @@ constexpr PressureThresholds kDescriptors{90, 98, 95, 85};
 // queue that delivery will not see the end of.
 constexpr PressureThresholds kQueueLength{999'900, 1'500'000, 1'000'000, 200'000};
 
-constexpr std::array<Resource, kResources> kAll = {
-    Resource::disk_space,
-    Resource::disk_inodes,
-    Resource::process_memory,
-    Resource::system_memory,
-    Resource::descriptors,
-    Resource::queue_length};
-
 PressureLevel next_level(
     PressureLevel now, double reading, const PressureThresholds& thresholds) noexcept {
     if (reading >= thresholds.to_high) {
@@ -84,7 +76,7 @@ const Pressure& PressureMeter::update(
     const ResourceReadings& readings, MonotonicTime now) noexcept {
     readings_ = readings;
     Pressure worst;
-    for (const auto resource : kAll) {
+    for (const auto resource : kAllResources) {
         auto& level = levels_.at(static_cast<std::size_t>(resource));
         const auto reading = readings.of(resource);
         level =

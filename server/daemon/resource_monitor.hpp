@@ -48,6 +48,13 @@ struct PressureThresholds {
 [[nodiscard]] const PressureThresholds& thresholds_of(Resource resource) noexcept;
 
 constexpr std::size_t kResources = 6;
+constexpr std::array<Resource, kResources> kAllResources = {
+    Resource::disk_space,
+    Resource::disk_inodes,
+    Resource::process_memory,
+    Resource::system_memory,
+    Resource::descriptors,
+    Resource::queue_length};
 
 constexpr Duration kMeteringInterval = std::chrono::seconds(2);
 // While there is pressure: whoever made room is taken in again at once.

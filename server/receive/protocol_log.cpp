@@ -1,6 +1,7 @@
 #include "server/receive/protocol_log.hpp"
 
 #include "server/receive/protocol_log_line.hpp"
+#include "server/receive/receive_metrics.hpp"
 #include "transport/base/ascii.hpp"
 #include "transport/mail/date_time.hpp"
 
@@ -34,24 +35,6 @@ constexpr std::array<std::string_view, 13> kMechanisms = {
     "OAUTHBEARER",
     "GSSAPI",
     "NTLM"};
-
-constexpr std::array<std::string_view, 16> kVerbs = {
-    "HELO",
-    "EHLO",
-    "MAIL",
-    "RCPT",
-    "DATA",
-    "BDAT",
-    "RSET",
-    "NOOP",
-    "VRFY",
-    "EXPN",
-    "HELP",
-    "QUIT",
-    "STARTTLS",
-    "AUTH",
-    "XCLIENT",
-    "ETRN"};
 
 bool is_blank(char c) noexcept {
     return c == ' ' || c == '\t';
@@ -145,7 +128,7 @@ void ProtocolLogSession::received(std::string_view line) {
         return;
     }
     // A client that does not wait for the answer to AUTH sends its secret as if it were a command.
-    const bool known = is_one_of(first_word(line), kVerbs);
+    const bool known = counted_verb(line) != CountedVerb::other;
     add('<', after_auth_ && !known ? kSecret : line, {});
     after_auth_ = after_auth_ && !known;
 }

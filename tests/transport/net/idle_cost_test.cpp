@@ -1,6 +1,7 @@
 // What a session that waits for a command costs: memory it holds, allocations per command.
 #include "tests/support/allocation_count.hpp"
 #include "tests/support/run_task.hpp"
+#include "tests/transport/net/answer_lines.hpp"
 #include "transport/net/connection.hpp"
 #include "transport/net/network.hpp"
 
@@ -15,20 +16,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-Task<void> answer_lines(Lane* lane, std::unique_ptr<Stream> stream) {
+Task<void> serve(Lane* lane, std::unique_ptr<Stream> stream) {
     Connection connection(*lane, std::move(stream));
-    for (;;) {
-        connection.expires_after(5min);
-        const auto line = co_await connection.read_line(2048);
-        if (!line) {
-            co_return;
-        }
-        std::string_view reply = "250 2.0.0 OK\r\n";
-        const auto error = connection.try_write(reply);
-        if (error) {
-            co_return;
-        }
-    }
+    co_await answer_lines(&connection);
 }
 
 // Sockets on both ends, so that what Asio holds per wait is in the figure.
@@ -64,7 +54,7 @@ struct Idle {
 
     void start() {
         for (auto& server : servers) {
-            test.lane.spawn("session", answer_lines(&test.lane, std::move(server)));
+            test.lane.spawn("session", serve(&test.lane, std::move(server)));
         }
         test.poll();
     }
