@@ -23,6 +23,10 @@ struct AcceptedDomain {
         false;  // written `*.contoso.com`: the domain itself and everything below
     AcceptedDomainType type = AcceptedDomainType::authoritative;
     bool is_default = false;
+    // Name of the recipient that gets what nobody else has; empty: none.
+    std::string catch_all;
+    // `+`: bob+lists@ is bob@ when there is no bob+lists@; empty: not so.
+    std::string recipient_delimiter;
 };
 
 }  // namespace mailflow

@@ -33,6 +33,25 @@ const AcceptedDomain* Organization::find_accepted_domain(const DomainName& domai
     return nullptr;
 }
 
+const RemoteDomain& Organization::find_remote_domain(const DomainName& domain) const noexcept {
+    static const RemoteDomain kBuiltIn{.name = "Default", .domain = std::nullopt};
+    const RemoteDomain* best = &kBuiltIn;
+    const auto length = [](const RemoteDomain& entry) {
+        return entry.domain ? entry.domain->text().size() : 0;
+    };
+    for (const auto& entry : parts_.remote_domains) {
+        const bool matches = !entry.domain || *entry.domain == domain ||
+                             (entry.include_subdomains && domain.is_within(*entry.domain));
+        // `contoso.com` before `*.contoso.com` for the domain itself.
+        const bool closer = length(entry) > length(*best) || best == &kBuiltIn ||
+                            (length(entry) == length(*best) && !entry.include_subdomains);
+        if (matches && closer) {
+            best = &entry;
+        }
+    }
+    return *best;
+}
+
 const AcceptedDomain& Organization::default_domain() const {
     const auto& domains = parts_.accepted_domains;
     const auto marked =

@@ -4,8 +4,12 @@
 #pragma once
 
 #include "transport/org/accepted_domain.hpp"
+#include "transport/org/address_policy.hpp"
+#include "transport/org/address_rewrite.hpp"
 #include "transport/org/receive_connector.hpp"
+#include "transport/org/remote_domain.hpp"
 #include "transport/org/send_connector.hpp"
+#include "transport/org/system_message.hpp"
 #include "transport/org/transport_settings.hpp"
 
 #include <memory>
@@ -30,6 +34,10 @@ class Organization {
         std::vector<ReceiveConnector> receive_connectors;
         std::vector<SendConnector> send_connectors;
         TransportSettings transport;
+        std::vector<AddressPolicy> address_policies;  // by priority, the default one last
+        std::vector<AddressRewrite> address_rewrites;
+        std::vector<RemoteDomain> remote_domains;
+        std::vector<SystemMessage> system_messages;
     };
 
     explicit Organization(Parts parts);
@@ -52,6 +60,25 @@ class Organization {
     [[nodiscard]] const std::vector<SendConnector>& send_connectors() const noexcept {
         return parts_.send_connectors;
     }
+
+    [[nodiscard]] const std::vector<AddressPolicy>& address_policies() const noexcept {
+        return parts_.address_policies;
+    }
+
+    [[nodiscard]] const std::vector<AddressRewrite>& address_rewrites() const noexcept {
+        return parts_.address_rewrites;
+    }
+
+    [[nodiscard]] const std::vector<RemoteDomain>& remote_domains() const noexcept {
+        return parts_.remote_domains;
+    }
+
+    [[nodiscard]] const std::vector<SystemMessage>& system_messages() const noexcept {
+        return parts_.system_messages;
+    }
+
+    // The longest match; the built-in one when there is no entry.
+    [[nodiscard]] const RemoteDomain& find_remote_domain(const DomainName& domain) const noexcept;
 
     // The most specific accepted domain that holds `domain` (an exact entry beats `*.`, a longer
     // `*.` a shorter one).

@@ -3,6 +3,9 @@
 #pragma once
 
 #include "transport/base/ip_range.hpp"
+#include "transport/mail/domain_name.hpp"
+#include "transport/mail/email_address.hpp"
+#include "transport/mail/enhanced_status.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -10,6 +13,16 @@
 #include <vector>
 
 namespace mailflow {
+
+// The reverse-path of mail that a mailbox of ours forwards to the outside.
+enum class ForwardedSender : std::uint8_t {
+    srs,      // an address of ours that leads back to the sender (SRS0=…@default domain)
+    mailbox,  // the forwarding mailbox
+    keep,     // the sender's own
+};
+
+// What becomes of a report that cannot be delivered (its sender is `<>`).
+enum class DoubleBounce : std::uint8_t { postmaster, drop };
 
 struct TransportSettings {
     std::optional<std::uint64_t> max_send_size = 36ULL * 1024 * 1024;     // octets; none: unlimited
@@ -36,6 +49,24 @@ struct TransportSettings {
     // An original larger than this is not attached to a DSN, its header only.
     std::uint64_t dsn_max_message_attach_size = 10ULL * 1024 * 1024;
     std::uint32_t tracking_retention_days = 30;
+
+    // Recipients of ours are looked up at RCPT; false: unknown ones are reported later (Exchange's
+    // default; it makes backscatter).
+    bool recipient_validation = true;
+    // Gets a copy of every message; none: nobody does.
+    std::optional<EmailAddress> always_bcc;
+    ForwardedSender forwarded_sender = ForwardedSender::srs;
+    bool rewrite_sender_to_primary = true;
+    // Recipients of one message after expansion that one copy holds; more make more copies.
+    std::uint32_t expansion_size_limit = 1000;
+
+    // ---- reports (reference 10.1, 10.2)
+    std::optional<EmailAddress> external_postmaster_address;  // none: postmaster@default domain
+    std::optional<DomainName> dsn_reporting_authority;        // Reporting-MTA; none: the node
+    std::vector<EnhancedStatus> generate_copy_of_dsn_for;     // copied to the postmaster
+    DoubleBounce double_bounce = DoubleBounce::postmaster;
+    // Reports to one reverse-path in an hour; the excess goes to the postmaster. None: unlimited.
+    std::optional<std::uint32_t> dsn_rate_limit = 100;
 
     // Failed log-ins, counted over kAuthFailureWindow, after which further tries are refused; none:
     // unlimited.

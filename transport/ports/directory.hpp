@@ -2,17 +2,24 @@
 // and negative, answers most questions without leaving the lane.
 #pragma once
 
+#include "transport/base/error.hpp"
 #include "transport/base/result.hpp"
 #include "transport/base/task.hpp"
 #include "transport/org/mail_recipient.hpp"
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace mailflow {
 
 using MailRecipientPtr = std::shared_ptr<const MailRecipient>;
+
+// Groups within groups that are followed.
+constexpr std::uint32_t kMaxGroupDepth = 20;
 
 class Directory {
   public:
@@ -25,6 +32,24 @@ class Directory {
     // the local part of an address there), all without case. Null: nobody's, or of two mailboxes
     // that fit. Not cached negatively. Error::unavailable as above.
     virtual Task<Result<MailRecipientPtr>> find_login(std::string login) = 0;
+
+    // By name (never alias), without case; null: there is none. Cached as find_recipient.
+    virtual Task<Result<MailRecipientPtr>> find_by_name(std::string /*name*/) {
+        co_return Error::unavailable;
+    }
+
+    // A group's direct members, by name, `after` exclusive and empty at first; fewer than `limit`
+    // means there are no more. A name that is no group has none.
+    virtual Task<Result<std::vector<MailRecipientPtr>>> members(
+        std::string /*group*/, std::string /*after*/, std::size_t /*limit*/) {
+        co_return Error::unavailable;
+    }
+
+    // Whether `recipient` is in `group`, directly or through groups in it (at most
+    // kMaxGroupDepth deep; circles are harmless). Names, without case.
+    virtual Task<Result<bool>> is_member(std::string /*group*/, std::string /*recipient*/) {
+        co_return Error::unavailable;
+    }
 };
 
 }  // namespace mailflow

@@ -1,18 +1,29 @@
-// Mailboxes in the organization store: own rows, one transaction and version with the objects,
+// Recipients in the organization store: own rows, one transaction and version with the objects,
 // never in the Organization snapshot. Called from the console lane.
 #pragma once
 
+#include "transport/base/error.hpp"
 #include "transport/base/result.hpp"
 #include "transport/base/task.hpp"
 #include "transport/org/mail_recipient.hpp"
 #include "transport/ports/records/object_record.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace mailflow {
+
+// Recipients of one write_batch.
+constexpr std::size_t kRecipientBatch = 1000;
+
+// A name, alias, UPN or address somebody has.
+struct TakenName {
+    std::string lookup_key;
+    std::string owner;  // name of the recipient
+};
 
 class RecipientStore {
   public:
@@ -24,11 +35,36 @@ class RecipientStore {
     virtual Task<Result<std::optional<MailRecipient>>> find_by_upn(std::string upn) = 0;
     // By name without case, `after` exclusive.
     virtual Task<Result<std::vector<MailRecipient>>> page(std::string after, std::size_t limit) = 0;
+
+    // Those of one kind, likewise.
+    virtual Task<Result<std::vector<MailRecipient>>> page_of(
+        RecipientKind /*kind*/, std::string /*after*/, std::size_t /*limit*/) {
+        co_return Error::unavailable;
+    }
+
+    [[nodiscard]] virtual Task<Result<std::uint64_t>> count(RecipientKind /*kind*/) {
+        co_return Error::unavailable;
+    }
+
+    // Names of a group's direct members, in order, `after` exclusive; Error::not_found.
+    virtual Task<Result<std::vector<std::string>>> members(
+        std::string /*group*/, std::string /*after*/, std::size_t /*limit*/) {
+        co_return Error::unavailable;
+    }
+
     // How many recipients have an address in this domain (accepted domains in use cannot go).
     virtual Task<Result<std::uint64_t>> count_in_domain(DomainName domain) = 0;
     // The domains recipients have addresses in, as A-labels, in order; `after` exclusive.
     virtual Task<Result<std::vector<std::string>>> domains(
         std::string after, std::size_t limit) = 0;
+
+    // What of these is taken by a recipient other than `except` (a name): `name`, `alias`, `upn` or
+    // an address's lookup key, each with its owner's name.
+    virtual Task<Result<std::vector<TakenName>>> taken(
+        std::vector<std::string> /*lookup_keys*/, std::string /*except*/) {
+        co_return Error::unavailable;
+    }
+
     // Error::already_exists when the name, the alias, the UPN or one of the addresses is taken (by
     // another). Without a UPN it gets the primary address as one. `send_as` holds names of stored
     // recipients, else Error::not_found; a name there follows its recipient: it changes when that
@@ -39,6 +75,25 @@ class RecipientStore {
         std::string name, MailRecipient recipient, ChangeAuthor author) = 0;
     // Error::not_found.
     virtual Task<Result<>> remove(std::string name, ChangeAuthor author) = 0;
+
+    // Many as one transaction and one version, at most kRecipientBatch: each is created, or
+    // replaces the one of its name; references among them may point forward. The answer has one
+    // entry for each: an error there left that one out and did not touch the others.
+    virtual Task<Result<std::vector<Result<>>>> write_batch(
+        std::vector<MailRecipient> /*recipients*/, ChangeAuthor /*author*/) {
+        co_return Error::unavailable;
+    }
+
+    // Adds and removes direct members of a group (names of stored recipients). Error::not_found for
+    // the group or one of them, and then nothing is changed. Adding who is there, and removing who
+    // is not, is nothing.
+    virtual Task<Result<>> edit_members(
+        std::string /*group*/,
+        std::vector<std::string> /*add*/,
+        std::vector<std::string> /*remove*/,
+        ChangeAuthor /*author*/) {
+        co_return Error::unavailable;
+    }
 };
 
 }  // namespace mailflow

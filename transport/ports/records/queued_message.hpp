@@ -8,6 +8,7 @@
 #include "transport/mail/delivery_status.hpp"
 #include "transport/mail/dsn_request.hpp"
 #include "transport/mail/envelope.hpp"
+#include "transport/org/delivery_target.hpp"
 #include "transport/org/next_hop.hpp"
 
 #include <algorithm>
@@ -56,6 +57,21 @@ struct QueuedRecipient {
     std::string next_hop;                // key of its delivery queue; empty until first deferred
     std::optional<DeliveryStatus> last;  // outcome of the last attempt
     DsnRequest dsn{};                    // what RCPT asked for; never changed after commit
+    // Which of the message's variants it gets: 0 the message as it came, n variants[n - 1].
+    std::uint16_t variant = 0;
+    // Where its mail is put, of a local recipient; never changed after commit.
+    DeliveryTarget place{};
+};
+
+// The message as some of its recipients get it: another reverse-path (mail that is forwarded,
+// groups whose owner gets the reports), another header (mail that leaves under a primary or
+// rewritten address). Made once, before the commit.
+struct MessageVariant {
+    ReversePath reverse_path;       // MAIL FROM
+    ReversePath report_to;          // who gets our own reports; null: nobody
+    std::vector<HeaderEdit> edits;  // in place of Content::edits
+
+    friend bool operator==(const MessageVariant&, const MessageVariant&) = default;
 };
 
 // How a message came in; kept for tracking, lists and DSNs.
@@ -77,9 +93,25 @@ struct QueuedMessage {
     Content content;
     bool held = false;
     std::vector<QueuedRecipient> recipients;
+    std::vector<MessageVariant> variants;
 
     // The body while it is still in memory (just accepted); the store's copy rules otherwise.
     std::shared_ptr<const std::string> body;
+
+    // The sender as `recipient` sees it, and who is told what became of it.
+    [[nodiscard]] const ReversePath& reverse_path_of(const QueuedRecipient& recipient) const {
+        return recipient.variant == 0 ? envelope.reverse_path
+                                      : variants.at(recipient.variant - 1U).reverse_path;
+    }
+
+    [[nodiscard]] const ReversePath& report_to(const QueuedRecipient& recipient) const {
+        return recipient.variant == 0 ? envelope.reverse_path
+                                      : variants.at(recipient.variant - 1U).report_to;
+    }
+
+    [[nodiscard]] const std::vector<HeaderEdit>& edits_of(const QueuedRecipient& recipient) const {
+        return recipient.variant == 0 ? content.edits : variants.at(recipient.variant - 1U).edits;
+    }
 
     // When its clocks of expiry, delay and retry start: RFC 4865 §4 knows it as released then.
     [[nodiscard]] UtcTime starts() const noexcept { return std::max(accepted, envelope.release); }
@@ -100,6 +132,9 @@ using QueuedMessagePtr = std::shared_ptr<const QueuedMessage>;
 // in its synced file already.
 struct Submission {
     QueuedMessage message;
+    // Of a message for more recipients than one holds: the others, with ids of their own, the same
+    // content and the same body; committed with it as one, or not at all.
+    std::vector<QueuedMessage> copies;
 };
 
 // A message whose recipients these are has been reported on: committed together with the report.

@@ -10,8 +10,8 @@ namespace {
 
 // In the order of the enumeration.
 constexpr std::array kNames = {
-    "RECEIVE", "RESOLVE", "SEND", "DELIVER", "DEFER", "FAIL", "DSN", "REMOVE"};
-static_assert(kNames.size() == static_cast<std::size_t>(TrackingEventId::remove) + 1);
+    "RECEIVE", "RESOLVE", "SEND", "DELIVER", "DEFER", "FAIL", "DSN", "REMOVE", "EXPAND", "REDIRECT", "REWRITE", "TRANSFER"};
+static_assert(kNames.size() == static_cast<std::size_t>(TrackingEventId::transfer) + 1);
 
 }  // namespace
 

@@ -14,13 +14,17 @@ namespace mailflow {
 
 enum class TrackingEventId : std::uint8_t {
     receive,
-    resolve,
+    resolve,  // delivered under another address than RCPT gave
     send,
     deliver,
     defer,
     fail,
     dsn,
-    remove
+    remove,
+    expand,    // a group gave way to its members
+    redirect,  // forwarded
+    rewrite,   // envelope or header addresses changed; `detail` says which
+    transfer,  // a copy of the message with an id of its own took some of the recipients
 };
 
 [[nodiscard]] const char* to_text(TrackingEventId id) noexcept;  // RECEIVE, RESOLVE, …
