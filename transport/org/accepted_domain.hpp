@@ -24,9 +24,9 @@ struct AcceptedDomain {
     AcceptedDomainType type = AcceptedDomainType::authoritative;
     bool is_default = false;
     // Name of the recipient that gets what nobody else has; empty: none.
-    std::string catch_all;
+    std::string catch_all{};
     // `+`: bob+lists@ is bob@ when there is no bob+lists@; empty: not so.
-    std::string recipient_delimiter;
+    std::string recipient_delimiter{};
 };
 
 }  // namespace mailflow

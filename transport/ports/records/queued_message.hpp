@@ -134,7 +134,7 @@ struct Submission {
     QueuedMessage message;
     // Of a message for more recipients than one holds: the others, with ids of their own, the same
     // content and the same body; committed with it as one, or not at all.
-    std::vector<QueuedMessage> copies;
+    std::vector<QueuedMessage> copies{};
 };
 
 // A message whose recipients these are has been reported on: committed together with the report.
