@@ -1,7 +1,7 @@
 // Which addresses a recipient should have by the address policies, and what that changes
 // (reference 4.3, 4.4): the first policy that matches is the only one that counts, the generated
 // primary becomes the primary, nothing is ever withdrawn. Pure; the caller knows which addresses
-// are taken by others.
+// are taken by others. Used when recipients are made and changed, and by `address-policy apply`.
 #pragma once
 
 #include "transport/addressing/address_template.hpp"
@@ -15,6 +15,13 @@
 #include <vector>
 
 namespace mailflow {
+
+// Numbers tried for an address that another has; then it is left out.
+constexpr std::uint32_t kMaxNumber = 100'000;
+
+// The precanned filter of a policy: one of its kinds and all of its conditions, values compared
+// without case. A policy without any is for everybody.
+[[nodiscard]] bool matches_precanned(const AddressPolicy& policy, const MailRecipient& recipient);
 
 // The policies of an organization, their grammar read once. The policies outlive it.
 class PolicySet {
@@ -30,13 +37,16 @@ class PolicySet {
     struct Plan {
         const AddressPolicy* policy = nullptr;  // null: the recipient stays as it is
         // Primary first; all the addresses the recipient will have: the generated ones, then those
-        // it has.
+        // it has. An address that it has keeps the spelling it has.
         std::vector<EmailAddress> addresses;
-        bool changes = false;                // `addresses` differ from what it has
-        std::vector<EmailAddress> numbered;  // those that got a number because another has them
+        bool changes = false;  // `addresses` differ from what it has
+        // Those that carry a number because another has them.
+        std::vector<EmailAddress> numbered;
     };
 
-    // `is_taken`: by a recipient other than this one. Asked for one address after another.
+    // `is_taken`: by a recipient other than this one. Asked for one address after another. What an
+    // earlier plan numbered stays as it is while the plain address is taken. A new contact without
+    // addresses gets its external one.
     [[nodiscard]] Plan plan(
         const MailRecipient& recipient,
         const std::function<bool(const EmailAddress&)>& is_taken) const;
@@ -51,7 +61,15 @@ class PolicySet {
         std::optional<RecipientFilter> filter;
     };
 
+    using IsTaken = std::function<bool(const EmailAddress&)>;
+
     [[nodiscard]] const Entry* find_entry(const MailRecipient& recipient) const;
+    // `wanted`, or the first free one with a number; nothing: all are taken.
+    [[nodiscard]] static std::optional<EmailAddress> choose(
+        const EmailAddress& wanted,
+        const MailRecipient& recipient,
+        const IsTaken& is_taken,
+        Plan& plan);
 
     std::vector<Entry> entries_;
 };

@@ -1,5 +1,7 @@
 // Addresses changed in transit by `address-rewrite` entries (reference 4.8): a single address
-// before a domain before `*.domain`, one rewrite only. Pure; made once for each Organization.
+// before a domain before `*.domain` (the longest), one rewrite only. An exception of `*.domain`
+// leaves its domain and everything below alone. Where two entries say the same address, the first
+// counts. Pure; made once for each Organization.
 #pragma once
 
 #include "transport/mail/email_address.hpp"

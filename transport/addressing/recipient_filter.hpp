@@ -1,16 +1,10 @@
-// Which recipients an address policy is for: a precanned filter, or an expression
+// Which recipients an address policy is for: an expression
 // `Department -eq 'Sales' -and -not (Alias -like 'test*')` (reference 4.7). Pure. Names of
 // properties are taken as Exchange writes them (`CustomAttribute3`, `StateOrProvince`) and as ours
-// (`custom_attribute_3`), in any case. Comparisons ignore case.
+// (`custom_attribute_3`), in any case. Comparisons ignore case. The grammar: filter_expression.hpp.
 #pragma once
 
-#include "transport/base/result.hpp"
-#include "transport/org/address_policy.hpp"
-#include "transport/org/mail_recipient.hpp"
-
-#include <memory>
-#include <string>
-#include <string_view>
+#include "transport/addressing/filter_expression.hpp"
 
 namespace mailflow {
 
@@ -22,13 +16,11 @@ class RecipientFilter {
 
     [[nodiscard]] bool matches(const MailRecipient& recipient) const;
 
-    struct Node;
-
   private:
-    explicit RecipientFilter(std::shared_ptr<const Node> root)
+    explicit RecipientFilter(FilterTree root)
         : root_(std::move(root)) {}
 
-    std::shared_ptr<const Node> root_;
+    FilterTree root_;
 };
 
 }  // namespace mailflow

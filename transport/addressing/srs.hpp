@@ -1,7 +1,10 @@
 // Sender Rewriting Scheme: the reverse-path of forwarded mail becomes an address of ours that leads
-// back to the sender, `SRS0=hash=day=domain=local@ours`; one that is SRS already becomes `SRS1`.
-// The hash (HMAC, a key of this organization) keeps others from making such addresses, the day lets
-// them expire. Pure: the keyed hash and the day come from the caller.
+// back to the sender, `SRS0=hash=day=domain=local@ours`. One that another forwarder made becomes
+// `SRS1=hash=forwarder==…@ours`, which leads back to the forwarder; the next one behind us writes
+// its own hash only. The hash (HMAC, a key of this organization; 30 bits in base32) keeps others
+// from making such addresses, the day (of 1,024, two characters in base32) lets them expire. Both
+// and what is hashed ignore case, because some hosts fold it. Pure: the keyed hash and the time
+// come from the caller.
 #pragma once
 
 #include "transport/base/clock.hpp"
@@ -29,7 +32,8 @@ class Srs {
         : mac_(std::move(mac))
         , domain_(std::move(domain)) {}
 
-    // Error::too_large when the local part would have more than 64 octets: the caller uses the
+    // An address of the own domain is left as it is. Error::too_large when the local part would
+    // have more than 64 octets, Error::syntax for an address literal: the caller uses the
     // forwarding mailbox's address instead.
     [[nodiscard]] Result<EmailAddress> forward(const EmailAddress& sender, UtcTime now) const;
     // Where `address` leads back to. Error::syntax: no SRS address; Error::corrupt: not made by us,
@@ -39,6 +43,11 @@ class Srs {
     [[nodiscard]] static bool is_srs(std::string_view local) noexcept;
 
   private:
+    [[nodiscard]] std::string hash(std::string_view kind, std::string_view text) const;
+    [[nodiscard]] bool is_ours(
+        std::string_view kind, std::string_view text, std::string_view claimed) const;
+    [[nodiscard]] Result<EmailAddress> make(std::string_view kind, std::string_view text) const;
+
     Mac mac_;
     DomainName domain_;
 };
