@@ -4,6 +4,8 @@
 
 #include "config/schema/values.hpp"
 #include "transport/base/ip_range.hpp"
+#include "transport/mail/domain_name.hpp"
+#include "transport/mail/email_address.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -25,6 +27,14 @@ struct Word {
     T value;
 };
 
+template <class T, std::size_t N>
+[[nodiscard]] T value_of_word(std::string_view written, const Word<T> (&words)[N]) {
+    for (const auto& word : words) {
+        if (word.text == written) return word.value;
+    }
+    throw std::logic_error("no such choice: " + std::string(written));
+}
+
 class DocumentReader {
   public:
     // The document outlives the reader.
@@ -39,6 +49,24 @@ class DocumentReader {
 
     [[nodiscard]] std::uint32_t number(std::string_view name) const {
         return static_cast<std::uint32_t>(document_.at(name).as_int64());
+    }
+
+    // A number's field that holds a word instead: `lowest`.
+    [[nodiscard]] bool is_word(std::string_view name) const {
+        return document_.at(name).is_string();
+    }
+
+    // None: empty.
+    [[nodiscard]] std::optional<EmailAddress> address(std::string_view name) const {
+        const auto written = text(name);
+        if (written.empty()) return std::nullopt;
+        return EmailAddress::parse(written).value();
+    }
+
+    [[nodiscard]] std::optional<DomainName> domain(std::string_view name) const {
+        const auto written = text(name);
+        if (written.empty()) return std::nullopt;
+        return DomainName::parse(written).value();
     }
 
     [[nodiscard]] std::optional<std::uint32_t> limit(std::string_view name) const {
@@ -90,7 +118,7 @@ class DocumentReader {
 
     template <class T, std::size_t N>
     [[nodiscard]] T choice(std::string_view name, const Word<T> (&words)[N]) const {
-        return value_of(document_.at(name).as_string(), words);
+        return value_of_word(document_.at(name).as_string(), words);
     }
 
     // The bits of a list of choices.
@@ -98,20 +126,12 @@ class DocumentReader {
     [[nodiscard]] Set bits(std::string_view name, const Word<T> (&words)[N]) const {
         unsigned set = 0;
         for (const auto& written : list(name)) {
-            set |= static_cast<unsigned>(value_of(written, words));
+            set |= static_cast<unsigned>(value_of_word(written, words));
         }
         return static_cast<Set>(set);
     }
 
   private:
-    template <class T, std::size_t N>
-    static T value_of(std::string_view written, const Word<T> (&words)[N]) {
-        for (const auto& word : words) {
-            if (word.text == written) return word.value;
-        }
-        throw std::logic_error("no such choice: " + std::string(written));
-    }
-
     const boost::json::object& document_;
 };
 

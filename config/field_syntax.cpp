@@ -3,11 +3,11 @@
 #include "config/schema/values.hpp"
 #include "transport/base/ascii.hpp"
 #include "transport/mail/email_address.hpp"
+#include "transport/mail/enhanced_status.hpp"
+#include "transport/org/delivery_target.hpp"
 #include "transport/org/send_connector.hpp"
 
 #include <boost/json/array.hpp>
-
-#include <optional>
 
 namespace mailflow {
 
@@ -22,8 +22,11 @@ std::optional<std::string> canonical_domain(std::string_view text) {
     return domain ? std::optional(domain->text()) : std::nullopt;
 }
 
+constexpr std::string_view kWildcard = "*.";
+constexpr std::string_view kPrimary = "SMTP:";
+constexpr std::string_view kProxy = "smtp:";
+
 std::optional<std::string> canonical_domain_space(std::string_view text) {
-    constexpr std::string_view kWildcard = "*.";
     if (!text.starts_with(kWildcard)) {
         return canonical_domain(text);
     }
@@ -43,8 +46,6 @@ std::optional<std::string> canonical_smart_host(std::string_view text) {
 
 // Reference 4.1: `SMTP:` in capitals marks the primary address, any other spelling a proxy.
 std::optional<std::string> canonical_proxy_address(std::string_view text) {
-    constexpr std::string_view kPrimary = "SMTP:";
-    constexpr std::string_view kProxy = "smtp:";
     const bool primary = text.starts_with(kPrimary);
     if (ascii::starts_with_ignoring_case(text, kProxy)) {
         text.remove_prefix(kProxy.size());
@@ -56,6 +57,32 @@ std::optional<std::string> canonical_proxy_address(std::string_view text) {
     return std::string(primary ? kPrimary : kProxy) + address->text();
 }
 
+// Domains only: nobody of ours has an address literal.
+std::optional<std::string> canonical_email_address(std::string_view text) {
+    const auto address = EmailAddress::parse(text);
+    return address && address->domain() ? std::optional(address->text()) : std::nullopt;
+}
+
+std::optional<std::string> canonical_any_domain_space(std::string_view text) {
+    return text == "*" ? std::optional(std::string(text)) : canonical_domain_space(text);
+}
+
+std::optional<std::string> canonical_address_pattern(std::string_view text) {
+    const auto pattern = parse_address_pattern(text);
+    return pattern ? std::optional(to_text(*pattern)) : std::nullopt;
+}
+
+std::optional<std::string> canonical_status_code(std::string_view text) {
+    const auto code = EnhancedStatus::parse(text);
+    const bool failure = code && code->klass != 2;
+    return failure ? std::optional(code->text()) : std::nullopt;
+}
+
+std::optional<std::string> canonical_delivery_target(std::string_view text) {
+    const auto target = parse_delivery_target(text);
+    return target ? std::optional(to_text(*target)) : std::nullopt;
+}
+
 std::optional<std::string> canonical(ValueKind kind, std::string_view text) {
     switch (kind) {
         case ValueKind::domain: return canonical_domain(text);
@@ -63,6 +90,11 @@ std::optional<std::string> canonical(ValueKind kind, std::string_view text) {
         case ValueKind::address_space: return canonical_address_space(text);
         case ValueKind::smart_host: return canonical_smart_host(text);
         case ValueKind::proxy_address: return canonical_proxy_address(text);
+        case ValueKind::any_domain_space: return canonical_any_domain_space(text);
+        case ValueKind::email_address: return canonical_email_address(text);
+        case ValueKind::address_pattern: return canonical_address_pattern(text);
+        case ValueKind::status_code: return canonical_status_code(text);
+        case ValueKind::delivery_target: return canonical_delivery_target(text);
         default: return std::string(text);
     }
 }
@@ -97,6 +129,34 @@ json::value canonical_value(
 }
 
 }  // namespace
+
+std::optional<AddressPattern> parse_address_pattern(std::string_view text) {
+    AddressPattern pattern;
+    if (text.find('@') != std::string_view::npos) {
+        const auto address = EmailAddress::parse(text);
+        if (!address || !address->domain()) {
+            return std::nullopt;
+        }
+        pattern.address = *address;
+        return pattern;
+    }
+    pattern.include_subdomains = text.starts_with(kWildcard);
+    const auto domain =
+        DomainName::parse(text.substr(pattern.include_subdomains ? kWildcard.size() : 0));
+    if (!domain) {
+        return std::nullopt;
+    }
+    pattern.domain = *domain;
+    return pattern;
+}
+
+std::string to_text(const AddressPattern& pattern) {
+    if (pattern.address) {
+        return pattern.address->text();
+    }
+    return std::string(pattern.include_subdomains ? kWildcard : std::string_view()) +
+           pattern.domain.value().text();
+}
 
 json::object canonical_fields(
     const schema::ObjectType& type,

@@ -4,9 +4,13 @@
 #pragma once
 
 #include "config/schema/document.hpp"
+#include "transport/org/address_rewrite.hpp"
 
 #include <boost/json/object.hpp>
 
+#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace mailflow {
@@ -17,5 +21,9 @@ namespace mailflow {
     const schema::ObjectType& type,
     const boost::json::object& fields,
     std::vector<schema::Problem>& problems);
+
+// `alice@contoso.com`, `contoso.com`, `*.contoso.com`; nothing when it is none of them.
+[[nodiscard]] std::optional<AddressPattern> parse_address_pattern(std::string_view text);
+[[nodiscard]] std::string to_text(const AddressPattern& pattern);
 
 }  // namespace mailflow

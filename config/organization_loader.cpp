@@ -2,6 +2,7 @@
 
 #include "config/document_reader.hpp"
 #include "config/field_syntax.hpp"
+#include "config/organization_documents.hpp"
 #include "config/receive_connector_document.hpp"
 #include "transport/base/ascii.hpp"
 
@@ -16,77 +17,6 @@ namespace json = boost::json;
 using schema::Problem;
 
 namespace {
-
-AcceptedDomain read_accepted_domain(const std::string& name, const DocumentReader& reader) {
-    const auto written = reader.text("domain");
-    const bool wildcard = written.starts_with("*.");
-    const auto type = reader.text("type");
-    return {
-        .name = name,
-        .domain = DomainName::parse(wildcard ? written.substr(2) : written).value(),
-        .include_subdomains = wildcard,
-        .type = type == "external-relay"   ? AcceptedDomainType::external_relay
-                : type == "internal-relay" ? AcceptedDomainType::internal_relay
-                                           : AcceptedDomainType::authoritative,
-        .is_default = reader.boolean("default"),
-    };
-}
-
-SendUsage read_usage(std::string_view name) {
-    if (name == "internal") return SendUsage::internal;
-    if (name == "internet") return SendUsage::internet;
-    if (name == "partner") return SendUsage::partner;
-    return SendUsage::custom;
-}
-
-SendConnector read_send_connector(const std::string& name, const DocumentReader& reader) {
-    SendConnector connector;
-    connector.name = name;
-    connector.enabled = reader.boolean("enabled");
-    connector.usage = read_usage(reader.text("usage"));
-    for (const auto& text : reader.list("address_spaces")) {
-        connector.address_spaces.push_back(AddressSpace::parse(text).value());
-    }
-    connector.scoped = reader.boolean("scoped");
-    connector.source_servers = reader.list("source_servers");
-    connector.routing =
-        reader.text("routing") == "smart-hosts" ? SendRouting::smart_hosts : SendRouting::mx;
-    for (const auto& text : reader.list("smart_hosts")) {
-        connector.smart_hosts.push_back(parse_smart_host(text).value());
-    }
-    connector.port = static_cast<std::uint16_t>(reader.number("port"));
-    connector.fqdn = reader.text("fqdn");
-    connector.max_message_size = reader.size_limit("max_message_size");
-    return connector;
-}
-
-TransportSettings read_transport_settings(const DocumentReader& reader) {
-    TransportSettings settings;
-    settings.max_send_size = reader.size_limit("max_send_size");
-    settings.max_receive_size = reader.size_limit("max_receive_size");
-    settings.max_recipient_envelope_limit = reader.number("max_recipient_envelope_limit");
-    settings.max_hop_count = reader.number("max_hop_count");
-    settings.dsn_max_message_attach_size = reader.size("dsn_max_message_attach_size");
-    settings.tracking_retention_days = reader.number("tracking_retention_days");
-    settings.queue_glitch_retry_count = reader.number("queue_glitch_retry_count");
-    settings.queue_glitch_retry_interval = reader.duration("queue_glitch_retry_interval");
-    settings.transient_failure_retry_count = reader.number("transient_failure_retry_count");
-    settings.transient_failure_retry_interval = reader.duration("transient_failure_retry_interval");
-    settings.outbound_connection_failure_retry_interval =
-        reader.duration("outbound_connection_failure_retry_interval");
-    settings.long_retry_after = reader.duration("long_retry_after");
-    settings.long_retry_interval = reader.duration("long_retry_interval");
-    settings.message_retry_interval = reader.duration("message_retry_interval");
-    settings.message_expiration_timeout = reader.duration("message_expiration_timeout");
-    settings.delay_notification_timeout = reader.duration("delay_notification_timeout");
-    settings.delay_dsn_enabled = reader.boolean("delay_dsn_enabled");
-    settings.auth_failure_limit_per_source = reader.limit("auth_failure_limit_per_source");
-    settings.auth_failure_limit_per_account = reader.limit("auth_failure_limit_per_account");
-    for (const auto& text : reader.list("auth_failure_exempt_ranges")) {
-        settings.auth_failure_exempt_ranges.push_back(IpRange::parse(text).value());
-    }
-    return settings;
-}
 
 template <class T>
 void sort_by_name(std::vector<T>& objects) {
@@ -132,7 +62,8 @@ void complete_fields(
             fields["routing"] = is_none(fields, "smart_hosts") ? "mx" : "smart-hosts";
         }
     }
-    if (type.name == "accepted-domain" && is_none(fields, "domain")) {
+    const bool named_by_domain = type.name == "accepted-domain" || type.name == "remote-domain";
+    if (named_by_domain && is_none(fields, "domain")) {
         fields["domain"] = name;
     }
 }
@@ -184,11 +115,27 @@ Organization::Parts load_organization(
             parts.send_connectors.push_back(read_send_connector(record.name, reader));
         } else if (record.type == "transport-config") {
             parts.transport = read_transport_settings(reader);
+        } else if (record.type == "address-policy") {
+            parts.address_policies.push_back(read_address_policy(record.name, reader));
+        } else if (record.type == "address-rewrite") {
+            parts.address_rewrites.push_back(read_address_rewrite(record.name, reader));
+        } else if (record.type == "remote-domain") {
+            parts.remote_domains.push_back(read_remote_domain(record.name, reader));
+        } else if (record.type == "system-message") {
+            parts.system_messages.push_back(read_system_message(record.name, reader));
         }
     }
     sort_by_name(parts.accepted_domains);
     sort_by_name(parts.receive_connectors);
     sort_by_name(parts.send_connectors);
+    sort_by_name(parts.address_policies);
+    sort_by_name(parts.address_rewrites);
+    sort_by_name(parts.remote_domains);
+    sort_by_name(parts.system_messages);
+    std::stable_sort(
+        parts.address_policies.begin(), parts.address_policies.end(), [](auto& a, auto& b) {
+            return a.priority < b.priority;
+        });
     return parts;
 }
 

@@ -185,7 +185,7 @@ Task<ChangeOutcome> OrganizationService::create(ChangeRequest request) {
     request.fields.erase("name");  // the request has it
     co_await take_turn();
     const Turn turn(*this);
-    if (type->name == "mailbox") {
+    if (type->is_recipient) {
         auto made = co_await create_mailbox(std::move(request));
         co_return made;
     }
@@ -200,7 +200,7 @@ Task<ChangeOutcome> OrganizationService::set(ChangeRequest request) {
     }
     co_await take_turn();
     const Turn turn(*this);
-    if (type->name == "mailbox") {
+    if (type->is_recipient) {
         auto changed = co_await set_mailbox(std::move(request));
         co_return changed;
     }
@@ -215,7 +215,7 @@ Task<ChangeOutcome> OrganizationService::remove(ChangeRequest request) {
     }
     co_await take_turn();
     const Turn turn(*this);
-    if (type->name == "mailbox") {
+    if (type->is_recipient) {
         auto removed = co_await remove_mailbox(std::move(request));
         co_return removed;
     }

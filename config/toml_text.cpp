@@ -54,7 +54,8 @@ std::string toml_object(
         text += "[[" + table + "]]\nname = " + toml_string(name) + "\n";
     }
     for (const auto& field : type.fields) {
-        if (const auto* value = document.if_contains(field.name)) {
+        const auto* value = document.if_contains(field.name);
+        if (value != nullptr && !field.read_only) {
             text += std::string(field.name) + " = " + toml_value(*value) + "\n";
         }
     }

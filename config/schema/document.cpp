@@ -256,17 +256,6 @@ CheckedDocument apply_edit(
     return checked;
 }
 
-namespace {
-
-// Characters of UTF-8 text: octets that begin one. Nothing when it is not UTF-8.
-std::size_t count_characters(std::string_view text) {
-    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-        return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
-    }));
-}
-
-}  // namespace
-
 std::string check_name(std::string_view name) {
     if (name.empty()) {
         return "a name is required";

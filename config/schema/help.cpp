@@ -57,6 +57,14 @@ std::string placeholder(const Field& field) {
         case ValueKind::address_space: return "SPACE";
         case ValueKind::smart_host: return "HOST";
         case ValueKind::proxy_address: return "ADDRESS";
+        case ValueKind::any_domain_space: return "DOMAIN";
+        case ValueKind::email_address: return "ADDRESS";
+        case ValueKind::address_pattern: return "ADDRESS|DOMAIN";
+        case ValueKind::address_template: return "TEMPLATE";
+        case ValueKind::recipient_filter: return "FILTER";
+        case ValueKind::recipient: return "RECIPIENT";
+        case ValueKind::delivery_target: return "TARGET";
+        case ValueKind::status_code: return "CODE";
         case ValueKind::secret: return "-|none";
     }
     return "VALUE";
@@ -64,7 +72,8 @@ std::string placeholder(const Field& field) {
 
 std::string field_help(const Field& field) {
     auto text = std::string(field.doc);
-    const bool plain = field.kind == ValueKind::boolean || field.kind == ValueKind::text;
+    const bool plain = field.kind == ValueKind::boolean ||
+                       (field.kind == ValueKind::text && field.maximum == UINT64_MAX);
     if (!plain) {
         auto allowed = describe_values(field);
         allowed.front() =
@@ -83,7 +92,7 @@ std::string flags_help(const ObjectType& type, std::string_view verb) {
     const bool editing = verb == "set";
     std::string text;
     for (const auto& field : type.fields) {
-        if (editing && field.create_only) {
+        if (field.read_only || (editing && field.create_only)) {
             continue;
         }
         if (!field.heading.empty()) {
@@ -115,7 +124,8 @@ std::string table_row(const Field& field) {
     auto values = describe_values(field);
     if (field.list) values = "list: " + values;
     if (field.create_only) values += " (at creation only)";
-    return "| `" + std::string(field.name) + "` | `--" + field.flag + "` | " + values + " | " +
+    const auto flag = field.read_only ? std::string("read only") : "`--" + field.flag + "`";
+    return "| `" + std::string(field.name) + "` | " + flag + " | " + values + " | " +
            (field.required ? std::string("required") : default_text(field)) + " | " +
            std::string(field.doc) + " |\n";
 }

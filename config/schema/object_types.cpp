@@ -1,6 +1,10 @@
+#include "config/schema/address_types.hpp"
+#include "config/schema/domain_types.hpp"
 #include "config/schema/field_builders.hpp"
 #include "config/schema/object_type.hpp"
 #include "config/schema/receive_connector_type.hpp"
+#include "config/schema/recipient_types.hpp"
+#include "config/schema/transport_config_type.hpp"
 
 #include <algorithm>
 
@@ -9,30 +13,6 @@ namespace mailflow::schema {
 namespace {
 
 using enum ValueKind;
-
-constexpr std::uint64_t kMaxOrganizationSize = 2147482624;
-
-// Reference 3.1.
-std::vector<Field> accepted_domain_fields() {
-    return {
-        {.name = "domain",
-         .kind = domain_space,
-         .default_note = "the object's name",
-         .create_only = true,
-         .doc = "The domain; `*.contoso.com` is contoso.com and everything below it."},
-        {.name = "type",
-         .kind = choice,
-         .defaults = {"authoritative"},
-         .choices = {"authoritative", "internal-relay", "external-relay"},
-         .doc = "Unknown recipients are refused (authoritative), relayed if not found here "
-                "(internal-relay) or always relayed (external-relay)."},
-        flag_field(
-            "default",
-            "false",
-            "The domain of new mailboxes and of the bare postmaster; exactly one has it, and "
-            "setting it takes it from the other."),
-    };
-}
 
 // Reference 1.1.
 std::vector<Field> send_connector_fields() {
@@ -84,168 +64,6 @@ std::vector<Field> send_connector_fields() {
     };
 }
 
-// Reference 5.1, without what belongs to policies.
-std::vector<Field> mailbox_fields() {
-    return {
-        {.name = "alias",
-         .default_note = "the object's name",
-         .doc = "Local part of generated addresses and folder of the mail; unique."},
-        text_field("first_name", "none", "Given name."),
-        text_field("last_name", "none", "Family name."),
-        text_field(
-            "display_name", "first and last name, else the object's name", "Name people see."),
-        {.name = "addresses",
-         .flag = "address",
-         .kind = proxy_address,
-         .list = true,
-         .default_note = "alias@default domain",
-         .doc = "`SMTP:` marks the one primary address, `smtp:` or nothing the others; without "
-                "a mark the first is primary."},
-        text_field(
-            "upn",
-            "alias@default domain",
-            "Login name, local@domain; the addresses, the alias and DOMAIN\\alias log in too."),
-        {.name = "password",
-         .kind = secret,
-         .default_note = "none, so that nobody logs in",
-         .doc = "Password of the login; kept as a SCRAM-SHA-256 verifier and never shown."},
-        {.name = "send_as",
-         .flag = "send-as",
-         .list = true,
-         .default_note = "none",
-         .doc = "Other mailboxes whose owners may send as this one."},
-    };
-}
-
-// Reference 9.8, 10.2, 13.1; the retry ladder has defaults of its own.
-std::vector<Field> transport_config_limits() {
-    return {
-        or_unlimited(limited(
-            size,
-            "max_send_size",
-            "36 MB",
-            {0, kMaxOrganizationSize},
-            "Largest message from a sender of ours.")),
-        or_unlimited(limited(
-            size,
-            "max_receive_size",
-            "36 MB",
-            {0, kMaxOrganizationSize},
-            "Largest message to a recipient of ours.")),
-        limited(
-            integer,
-            "max_recipient_envelope_limit",
-            "500",
-            {1, kMaxInt},
-            "Recipients of one message, organization-wide."),
-        limited(
-            integer,
-            "max_hop_count",
-            "30",
-            {1, 500},
-            "Received fields a message may have before it is taken for a loop, on every "
-            "connector."),
-        limited(
-            size,
-            "dsn_max_message_attach_size",
-            "10 MB",
-            {0, kMaxInt},
-            "Larger originals are attached to a report as their header only."),
-        limited(
-            integer,
-            "tracking_retention_days",
-            "30",
-            {1, 3650},
-            "Days for which the history of messages is kept."),
-        or_unlimited(limited(
-            integer,
-            "auth_failure_limit_per_source",
-            "20",
-            {1, kMaxInt},
-            "Failed logins of one address (IPv6: one /64) in 15 minutes before further ones are "
-            "refused.")),
-        or_unlimited(limited(
-            integer,
-            "auth_failure_limit_per_account",
-            "10",
-            {1, kMaxInt},
-            "Failed logins of one account in 15 minutes before further ones are refused, but to "
-            "sources it is known to log in from.")),
-        {.name = "auth_failure_exempt_ranges",
-         .flag = "auth-failure-exempt-range",
-         .kind = ip_range,
-         .list = true,
-         .defaults = {"127.0.0.0/8", "::1"},
-         .doc = "Clients that are never refused for failed logins."},
-    };
-}
-
-std::vector<Field> transport_config_retry() {
-    return {
-        limited(
-            integer,
-            "queue_glitch_retry_count",
-            "4",
-            {0, 15},
-            "First retries of a next hop that cannot be reached."),
-        limited(
-            duration,
-            "queue_glitch_retry_interval",
-            "1m",
-            {kSecond, 12 * kHour},
-            "Time between those."),
-        limited(
-            integer,
-            "transient_failure_retry_count",
-            "6",
-            {0, 15},
-            "Retries after the first ones."),
-        limited(
-            duration,
-            "transient_failure_retry_interval",
-            "5m",
-            {kSecond, 12 * kHour},
-            "Time between those."),
-        limited(
-            duration,
-            "outbound_connection_failure_retry_interval",
-            "10m",
-            {kSecond, 20 * kDay},
-            "Time between all further retries."),
-        limited(
-            duration,
-            "long_retry_after",
-            "4h",
-            {kSecond, 90 * kDay},
-            "Age of the failure from which on long_retry_interval rules."),
-        limited(
-            duration,
-            "long_retry_interval",
-            "30m",
-            {kSecond, 20 * kDay},
-            "Time between retries of a next hop that has long been unreachable."),
-        limited(
-            duration,
-            "message_retry_interval",
-            "15m",
-            {kSecond, kDay},
-            "Time until a recipient refused with 4xx on a working connection is tried again."),
-        limited(
-            duration,
-            "message_expiration_timeout",
-            "5d",
-            {5 * kSecond, 90 * kDay},
-            "Age at which an undelivered message is returned to its sender."),
-        limited(
-            duration,
-            "delay_notification_timeout",
-            "4h",
-            {kSecond, 30 * kDay},
-            "Age at which the sender is told that the message is late."),
-        flag_field("delay_dsn_enabled", "true", "Whether senders are told of a delay."),
-    };
-}
-
 // A flag is the name with dashes, where the field does not give the singular of a list.
 void complete_flags(ObjectType& type) {
     for (auto& field : type.fields) {
@@ -258,19 +76,12 @@ void complete_flags(ObjectType& type) {
 
 std::vector<ObjectType> make_types() {
     std::vector<ObjectType> types = {
-        {.name = "transport-config",
-         .plural = "transport configuration",
-         .toml_name = "transport_config",
-         .doc = "Limits and clocks of the whole organization.",
-         .single = true,
-         .fields = joined(transport_config_limits(), transport_config_retry()),
-         .example = "smtpctl transport-config set --message-retry-interval 5m"},
-        {.name = "accepted-domain",
-         .plural = "accepted domains",
-         .toml_name = "accepted_domain",
-         .doc = "A domain mail is accepted for, and what happens to recipients not known here.",
-         .fields = accepted_domain_fields(),
-         .example = "smtpctl accepted-domain create contoso.com --type authoritative"},
+        transport_config_type(),
+        accepted_domain_type(),
+        remote_domain_type(),
+        address_policy_type(),
+        address_rewrite_type(),
+        system_message_type(),
         receive_connector_type(),
         {.name = "send-connector",
          .plural = "send connectors",
@@ -280,12 +91,9 @@ std::vector<ObjectType> make_types() {
          .fields = send_connector_fields(),
          .example = "smtpctl send-connector create Internet --usage internet --address-space "
                     "\"smtp:*\""},
-        {.name = "mailbox",
-         .plural = "mailboxes",
-         .toml_name = "mailbox",
-         .doc = "A recipient whose mail is delivered here.",
-         .fields = mailbox_fields(),
-         .example = "smtpctl mailbox create alice --first-name Alice --last-name Smith"},
+        mailbox_type(),
+        contact_type(),
+        group_type(),
     };
     for (auto& type : types)
         complete_flags(type);
@@ -317,7 +125,7 @@ const Field* find_field(const ObjectType& type, std::string_view name) {
 const Field* find_flag(const ObjectType& type, std::string_view flag) {
     const auto found =
         std::find_if(type.fields.begin(), type.fields.end(), [flag](const Field& field) {
-            return field.flag == flag;
+            return field.flag == flag && !field.read_only;
         });
     return found == type.fields.end() ? nullptr : &*found;
 }

@@ -121,6 +121,9 @@ CheckedValue check_quantity(const Field& field, const std::string& text) {
     if (field.may_be_unlimited && ascii::equal_ignoring_case(text, kUnlimited)) {
         return {json::value(kUnlimited), {}};
     }
+    if (!field.word.empty() && ascii::equal_ignoring_case(text, field.word)) {
+        return {json::value(field.word), {}};
+    }
     if (field.kind == ValueKind::integer) {
         const auto number = ascii::parse_number(text);
         const bool fits = number && is_in_range(field, *number);
@@ -148,9 +151,17 @@ CheckedValue check_boolean(const Field& field, const std::string& text) {
 }
 
 CheckedValue check_choice(const Field& field, std::string_view text) {
+    const auto is_choice = [&field](std::string_view word) {
+        return std::find(field.choices.begin(), field.choices.end(), word) != field.choices.end();
+    };
     auto wanted = ascii::to_lower(text);
-    std::replace(wanted.begin(), wanted.end(), '_', '-');
-    if (std::find(field.choices.begin(), field.choices.end(), wanted) != field.choices.end()) {
+    for (const auto& synonym : field.synonyms) {
+        if (synonym.word == wanted) wanted = synonym.choice;
+    }
+    if (!is_choice(wanted)) {
+        std::replace(wanted.begin(), wanted.end(), '_', '-');
+    }
+    if (is_choice(wanted)) {
         return {json::value(wanted), {}};
     }
     auto answer = refused(field, text);
@@ -168,12 +179,21 @@ CheckedValue check_ip_range(const Field& field, const std::string& text) {
     return range ? CheckedValue{json::value(range->text()), {}} : refused(field, text);
 }
 
+bool has_character_limit(const Field& field) {
+    return field.maximum != UINT64_MAX;
+}
+
 bool has_blank(std::string_view text) {
     return text.find_first_of(" \t") != std::string_view::npos;
 }
 
 CheckedValue check_text(const Field& field, const std::string& text) {
-    if (text.size() > kMaxTextLength) {
+    if (has_character_limit(field) && count_characters(text) > field.maximum) {
+        return {
+            json::value(),
+            "the text is too long: at most " + std::to_string(field.maximum) + " characters"};
+    }
+    if (!has_character_limit(field) && text.size() > kMaxTextLength) {
         return {json::value(), "the text is too long: at most 1024 octets"};
     }
     if (std::any_of(text.begin(), text.end(), ascii::is_control)) {
@@ -182,7 +202,8 @@ CheckedValue check_text(const Field& field, const std::string& text) {
     // Proxy addresses may have a quoted local part with a blank.
     const bool one_word =
         field.kind == ValueKind::domain || field.kind == ValueKind::domain_space ||
-        field.kind == ValueKind::address_space || field.kind == ValueKind::smart_host;
+        field.kind == ValueKind::any_domain_space || field.kind == ValueKind::address_space ||
+        field.kind == ValueKind::smart_host || field.kind == ValueKind::status_code;
     if (one_word && has_blank(text)) {
         return refused(field, text);
     }
@@ -281,15 +302,9 @@ CheckedValue check_value(const Field& field, const json::value& value) {
         case ValueKind::choice: return check_choice(field, text);
         case ValueKind::endpoint: return check_endpoint(field, text);
         case ValueKind::ip_range: return check_ip_range(field, text);
-        case ValueKind::text:
-        case ValueKind::domain:
-        case ValueKind::domain_space:
-        case ValueKind::address_space:
-        case ValueKind::smart_host:
-        case ValueKind::proxy_address: return check_text(field, text);
-        case ValueKind::secret: break;  // above, untrimmed
+        case ValueKind::secret: return refused(field, text);  // above, untrimmed
+        default: return check_text(field, text);
     }
-    return refused(field, text);
 }
 
 namespace {
@@ -309,6 +324,9 @@ std::string with_range(const Field& field, std::string_view what) {
     if (field.may_be_unlimited) {
         text += ", or unlimited";
     }
+    if (!field.word.empty()) {
+        text += ", or " + std::string(field.word);
+    }
     return text;
 }
 
@@ -325,7 +343,10 @@ std::string choices_text(const Field& field) {
 
 std::string describe_values(const Field& field) {
     switch (field.kind) {
-        case ValueKind::text: return "one line of text";
+        case ValueKind::text:
+            return has_character_limit(field)
+                       ? "one line of at most " + std::to_string(field.maximum) + " characters"
+                       : "one line of text";
         case ValueKind::boolean: return "true or false";
         case ValueKind::integer: return with_range(field, "a whole number");
         case ValueKind::size: return with_range(field, "a size with B, KB, MB or GB");
@@ -346,11 +367,33 @@ std::string describe_values(const Field& field) {
             return "a host name or an address such as relay.contoso.com, [192.0.2.1] or 192.0.2.1";
         case ValueKind::proxy_address:
             return "an address such as SMTP:alice@contoso.com (primary) or smtp:al@contoso.com";
+        case ValueKind::any_domain_space:
+            return "a domain such as contoso.com or *.contoso.com, or * for every other one";
+        case ValueKind::email_address: return "an address such as alice@contoso.com";
+        case ValueKind::address_pattern:
+            return "an address or a domain, such as alice@contoso.com, contoso.com or "
+                   "*.contoso.com";
+        case ValueKind::address_template:
+            return "an address with %m, %g, %s, %i or %d, such as SMTP:%g.%s@contoso.com (primary) "
+                   "or smtp:%m@contoso.com";
+        case ValueKind::recipient_filter:
+            return "a filter such as Department -eq 'Sales' -and -not (Alias -like 'test*')";
+        case ValueKind::recipient: return "the name, the alias or an address of a recipient";
+        case ValueKind::delivery_target:
+            return "maildir, maildir:TEMPLATE, lmtp:unix:/PATH, lmtp:HOST:PORT or "
+                   "smtp:HOST[:PORT]";
+        case ValueKind::status_code: return "a status code such as 5.7.1 or 4.4.7";
         case ValueKind::secret:
             return "one line of at most " + std::to_string(kMaxSecretLength) +
                    " octets; smtpctl takes - and asks for it, or none to remove it";
     }
     return {};
+}
+
+std::size_t count_characters(std::string_view text) {
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+        return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+    }));
 }
 
 std::string value_text(const json::value& value) {

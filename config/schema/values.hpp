@@ -40,6 +40,9 @@ struct CheckedValue {
 // Takes what JSON and TOML write (true, 5) and what a command line gives (`"true"`, `"5"`).
 [[nodiscard]] CheckedValue check_value(const Field& field, const boost::json::value& value);
 
+// Characters of UTF-8 text: octets that begin one.
+[[nodiscard]] std::size_t count_characters(std::string_view text);
+
 // Empty when `text` may be a secret, else what is wrong with it, without repeating it.
 [[nodiscard]] std::string check_secret(std::string_view text);
 

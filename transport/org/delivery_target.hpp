@@ -1,8 +1,12 @@
-// Where mail for a mailbox is put (reference 5; product: Maildir, LMTP, SMTP). Plain data.
+// Where mail for a mailbox is put (reference 5; product: Maildir, LMTP, SMTP). Plain data, and how
+// administrators write it.
 #pragma once
+
+#include "transport/base/result.hpp"
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace mailflow {
 
@@ -18,5 +22,11 @@ struct DeliveryTarget {
 
     friend bool operator==(const DeliveryTarget&, const DeliveryTarget&) = default;
 };
+
+// `maildir`, `maildir:TEMPLATE`, `lmtp:unix:/path`, `lmtp:host:port`, `smtp:host[:port]`; IPv6
+// addresses in brackets. Error::syntax.
+[[nodiscard]] Result<DeliveryTarget> parse_delivery_target(std::string_view text);
+// The same, canonical.
+[[nodiscard]] std::string to_text(const DeliveryTarget& target);
 
 }  // namespace mailflow
