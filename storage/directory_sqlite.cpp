@@ -11,19 +11,12 @@ namespace mailflow {
 
 // In the frame of the coroutine that asks.
 struct SqliteDirectory::Question {
-    std::string key;  // of an address, or a login in lower case
-    bool is_login = false;
+    Key key;
     OneShot<Result<MailRecipientPtr>> answer;
 };
 
 struct SqliteDirectory::Batch {
     std::uint64_t version = 0;  // of the directory when the batch left
-
-    struct Key {
-        std::string text;
-        bool is_login = false;
-    };
-
     std::vector<Question*> questions;
     std::vector<Key> keys;  // the reader's own copies
     std::vector<Result<MailRecipientPtr>> answers;
@@ -35,29 +28,61 @@ namespace {
 // domain before the alias.
 std::optional<std::int64_t> find_login_id(RecipientRows& rows, const std::string& login) {
     if (login.find('@') != std::string::npos) {
-        return rows.find_id_by_login(login);
+        return rows.find_mailbox_by_login(login);
     }
     const auto backslash = login.find('\\');
     if (backslash == std::string::npos) {
-        return rows.find_id_by_alias(login);
+        return rows.find_mailbox_by_alias(login);
     }
     const auto label = login.substr(0, backslash);
     const auto alias = login.substr(backslash + 1);
-    return label.empty() || alias.empty() ? std::nullopt : rows.find_id_in_domain(label, alias);
+    return label.empty() || alias.empty() ? std::nullopt
+                                          : rows.find_mailbox_in_domain(label, alias);
 }
 
-Result<MailRecipientPtr> look_up(RecipientRows& rows, const std::string& key, bool is_login) {
+Result<MailRecipientPtr> read_shared(RecipientRows& rows, std::optional<std::int64_t> id) {
+    auto found = rows.read(id);
+    if (!found) {
+        return Error::unavailable;
+    }
+    if (!*found) {
+        return MailRecipientPtr();
+    }
+    return MailRecipientPtr(std::make_shared<const MailRecipient>(std::move(**found)));
+}
+
+Result<std::vector<MailRecipientPtr>> read_members(
+    RecipientRows& rows, const std::string& group, const std::string& after, std::size_t limit) {
+    std::vector<MailRecipientPtr> members;
+    SqliteSnapshot snapshot(rows.connection());
+    const auto id = rows.find_group(group);
+    if (!id) {
+        return members;
+    }
+    for (const auto member : rows.member_ids(*id, after, limit)) {
+        auto recipient = read_shared(rows, member);
+        if (!recipient) {
+            return recipient.error();
+        }
+        if (*recipient != nullptr) members.push_back(std::move(*recipient));
+    }
+    return members;
+}
+
+Result<bool> read_is_member(
+    RecipientRows& rows, const std::string& group, const std::string& recipient) {
+    SqliteSnapshot snapshot(rows.connection());
+    const auto group_id = rows.find_group(group);
+    const auto id = rows.find_id_by_name(recipient);
+    return group_id && id && rows.is_member(*group_id, *id);
+}
+
+// Whatever SQLite throws, the question stands: asked again later, mail waits.
+template <class F>
+auto answered(F work) -> decltype(work()) {
     try {
-        auto found = rows.read(is_login ? find_login_id(rows, key) : rows.find_id_by_address(key));
-        if (!found) {
-            return Error::unavailable;
-        }
-        if (!*found) {
-            return MailRecipientPtr();
-        }
-        return MailRecipientPtr(std::make_shared<const MailRecipient>(std::move(**found)));
+        return work();
     } catch (const SQLite::Exception&) {
-        // Whatever it was, the question stands: asked again later, mail waits.
         return Error::unavailable;
     }
 }
@@ -71,11 +96,11 @@ SqliteDirectory::SqliteDirectory(Parts parts)
 
 Task<Result<MailRecipientPtr>> SqliteDirectory::find_recipient(EmailAddress address) {
     drop_old_answers();
-    auto key = address.lookup_key();
-    if (const auto* known = cache_.find(key)) {
+    Key key{address.lookup_key(), KeyKind::address};
+    if (const auto* known = cache_.find(key.text)) {
         co_return *known;
     }
-    auto answer = co_await ask(std::move(key), false);
+    auto answer = co_await ask(std::move(key));
     co_return answer;
 }
 
@@ -84,18 +109,43 @@ Task<Result<MailRecipientPtr>> SqliteDirectory::find_login(std::string login) {
         co_return MailRecipientPtr();
     }
     drop_old_answers();
-    auto key = ascii::to_lower(login);
-    if (const auto* known = logins_.find(key)) {
+    Key key{ascii::to_lower(login), KeyKind::login};
+    if (const auto* known = logins_.find(key.text)) {
         co_return *known;
     }
-    auto answer = co_await ask(std::move(key), true);
+    auto answer = co_await ask(std::move(key));
     co_return answer;
 }
 
-Task<Result<MailRecipientPtr>> SqliteDirectory::ask(std::string key, bool is_login) {
-    Question question;
-    question.key = std::move(key);
-    question.is_login = is_login;
+Task<Result<MailRecipientPtr>> SqliteDirectory::find_by_name(std::string name) {
+    drop_old_answers();
+    Key key{ascii::to_lower(name), KeyKind::name};
+    if (const auto* known = names_.find(key.text)) {
+        co_return *known;
+    }
+    auto answer = co_await ask(std::move(key));
+    co_return answer;
+}
+
+Task<Result<std::vector<MailRecipientPtr>>> SqliteDirectory::members(
+    std::string group, std::string after, std::size_t limit) {
+    const auto work = [&] {
+        return answered([&] { return read_members(parts_.rows, group, after, limit); });
+    };
+    auto found = co_await offload(parts_.reader, work);
+    co_return found;
+}
+
+Task<Result<bool>> SqliteDirectory::is_member(std::string group, std::string recipient) {
+    const auto work = [&] {
+        return answered([&] { return read_is_member(parts_.rows, group, recipient); });
+    };
+    auto found = co_await offload(parts_.reader, work);
+    co_return found;
+}
+
+Task<Result<MailRecipientPtr>> SqliteDirectory::ask(Key key) {
+    Question question{std::move(key), {}};
     waiting_.push_back(&question);
     start_batch();
     auto answer = co_await question.answer.wait();
@@ -107,6 +157,7 @@ void SqliteDirectory::drop_old_answers() {
     if (version != cached_version_) {
         cache_.clear();
         logins_.clear();
+        names_.clear();
         cached_version_ = version;
     }
 }
@@ -119,12 +170,11 @@ void SqliteDirectory::start_batch() {
     batch->version = parts_.version.load(std::memory_order_acquire);
     batch->questions = std::exchange(waiting_, {});
     for (const auto* question : batch->questions)
-        batch->keys.push_back({question->key, question->is_login});
+        batch->keys.push_back(question->key);
     away_ = true;
     ++batches_;
     parts_.reader.post([this, batch, rows = &parts_.rows, lane = parts_.lane] {
-        for (const auto& key : batch->keys)
-            batch->answers.push_back(look_up(*rows, key.text, key.is_login));
+        look_up_all(*rows, *batch);
         asio::post(lane, [this, batch] { finish_batch(*batch); });
     });
 }
@@ -135,7 +185,7 @@ void SqliteDirectory::finish_batch(Batch& batch) {
     for (std::size_t i = 0; i < batch.questions.size(); ++i) {
         // A change during the look-up: the answer may be of before it, so it is given but not kept.
         if (batch.answers[i] && batch.version == cached_version_) {
-            keep(batch.keys[i].text, batch.keys[i].is_login, *batch.answers[i]);
+            keep(batch.keys[i], *batch.answers[i]);
         }
         batch.questions[i]->answer.complete(std::move(batch.answers[i]));
     }
@@ -143,13 +193,34 @@ void SqliteDirectory::finish_batch(Batch& batch) {
 }
 
 // A login is remembered only when somebody has it: guesses leave no trace.
-void SqliteDirectory::keep(
-    const std::string& key, bool is_login, const MailRecipientPtr& recipient) {
-    if (!is_login) {
-        cache_.insert(key, recipient);
-    } else if (recipient != nullptr) {
-        logins_.insert(key, recipient);
+void SqliteDirectory::keep(const Key& key, const MailRecipientPtr& recipient) {
+    switch (key.kind) {
+        case KeyKind::address: cache_.insert(key.text, recipient); break;
+        case KeyKind::name: names_.insert(key.text, recipient); break;
+        case KeyKind::login:
+            if (recipient != nullptr) logins_.insert(key.text, recipient);
+            break;
     }
+}
+
+// In one transaction: no recipient is read half before and half after a change.
+void SqliteDirectory::look_up_all(RecipientRows& rows, Batch& batch) {
+    try {
+        SqliteSnapshot snapshot(rows.connection());
+        for (const auto& key : batch.keys)
+            batch.answers.push_back(answered([&] { return look_up(rows, key); }));
+    } catch (const SQLite::Exception&) {
+        batch.answers.resize(batch.keys.size(), Error::unavailable);
+    }
+}
+
+Result<MailRecipientPtr> SqliteDirectory::look_up(RecipientRows& rows, const Key& key) {
+    switch (key.kind) {
+        case KeyKind::address: return read_shared(rows, rows.find_id_by_address(key.text));
+        case KeyKind::name: return read_shared(rows, rows.find_id_by_name(key.text));
+        case KeyKind::login: break;
+    }
+    return read_shared(rows, find_login_id(rows, key.text));
 }
 
 }  // namespace mailflow

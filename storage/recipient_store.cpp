@@ -1,18 +1,12 @@
 #include "storage/recipient_store.hpp"
 
+#include "storage/recipient_batch.hpp"
 #include "transport/base/ascii.hpp"
 #include "transport/base/error.hpp"
 
+#include <algorithm>
+
 namespace mailflow {
-
-namespace {
-
-template <std::size_t N>
-std::string_view octets_of(const std::array<std::uint8_t, N>& key) {
-    return {reinterpret_cast<const char*>(key.data()), key.size()};
-}
-
-}  // namespace
 
 Task<Result<std::optional<MailRecipient>>> SqliteRecipientStore::find(std::string name) {
     const auto work = [&] {
@@ -44,16 +38,27 @@ Task<Result<std::optional<MailRecipient>>> SqliteRecipientStore::find_by_upn(std
 Task<Result<std::vector<MailRecipient>>> SqliteRecipientStore::page(
     std::string after, std::size_t limit) {
     const auto work = [&] {
-        return guarded([&] { return read_page(after, limit); });
+        return guarded([&] { return read_all(rows_.page(after, limit)); });
     };
     auto found = co_await offload(keeper_, work);
     co_return found;
 }
 
-Result<std::vector<MailRecipient>> SqliteRecipientStore::read_page(
-    const std::string& after, std::size_t limit) {
+Task<Result<std::vector<MailRecipient>>> SqliteRecipientStore::page_of(
+    RecipientKind kind, std::string after, std::size_t limit) {
+    const auto work = [&] {
+        return guarded([&] { return read_all(rows_.page_of(kind, after, limit)); });
+    };
+    auto found = co_await offload(keeper_, work);
+    co_return found;
+}
+
+Result<std::vector<MailRecipient>> SqliteRecipientStore::read_all(
+    const std::vector<std::int64_t>& ids) {
+    SqliteSnapshot snapshot(writer_.connection());
     std::vector<MailRecipient> recipients;
-    for (const auto id : rows_.page(after, limit)) {
+    recipients.reserve(ids.size());
+    for (const auto id : ids) {
         auto recipient = rows_.read(id);
         if (!recipient) {
             return recipient.error();
@@ -61,6 +66,46 @@ Result<std::vector<MailRecipient>> SqliteRecipientStore::read_page(
         if (*recipient) recipients.push_back(std::move(**recipient));
     }
     return recipients;
+}
+
+Task<Result<std::uint64_t>> SqliteRecipientStore::count(RecipientKind kind) {
+    const auto work = [&] {
+        return guarded([&]() -> Result<std::uint64_t> { return rows_.count(kind); });
+    };
+    auto counted = co_await offload(keeper_, work);
+    co_return counted;
+}
+
+Task<Result<std::vector<std::string>>> SqliteRecipientStore::members(
+    std::string group, std::string after, std::size_t limit) {
+    const auto read = [&]() -> Result<std::vector<std::string>> {
+        const auto id = rows_.find_group(group);
+        if (!id) {
+            return Error::not_found;
+        }
+        return rows_.member_names(*id, after, limit);
+    };
+    const auto work = [&read] {
+        return guarded(read);
+    };
+    auto found = co_await offload(keeper_, work);
+    co_return found;
+}
+
+Task<Result<std::vector<Referrer>>> SqliteRecipientStore::referrers(
+    std::string name, std::size_t limit) {
+    const auto read = [&]() -> Result<std::vector<Referrer>> {
+        const auto id = rows_.find_id(name);
+        if (!id) {
+            return Error::not_found;
+        }
+        return rows_.referrers(*id, limit);
+    };
+    const auto work = [&read] {
+        return guarded(read);
+    };
+    auto found = co_await offload(keeper_, work);
+    co_return found;
 }
 
 Task<Result<std::uint64_t>> SqliteRecipientStore::count_in_domain(DomainName domain) {
@@ -103,6 +148,36 @@ Result<std::vector<std::string>> SqliteRecipientStore::read_domains(
     return domains;
 }
 
+Task<Result<std::vector<TakenName>>> SqliteRecipientStore::taken(
+    std::vector<std::string> lookup_keys, std::string except) {
+    const auto work = [&] {
+        return guarded(
+            [&]() -> Result<std::vector<TakenName>> { return read_taken(lookup_keys, except); });
+    };
+    auto found = co_await offload(keeper_, work);
+    co_return found;
+}
+
+// Four steps in an index for each key; UNION gives each owner once.
+std::vector<TakenName> SqliteRecipientStore::read_taken(
+    const std::vector<std::string>& lookup_keys, const std::string& except) {
+    SqliteSnapshot snapshot(writer_.connection());
+    std::vector<TakenName> found;
+    auto rows = writer_.connection().query(
+        "SELECT name FROM recipient WHERE name = ?1 AND name <> ?2 "
+        "UNION SELECT name FROM recipient WHERE alias = ?1 AND name <> ?2 "
+        "UNION SELECT name FROM recipient WHERE upn_key = ?1 AND upn_key <> '' AND name <> ?2 "
+        "UNION SELECT name FROM address CROSS JOIN recipient ON id = recipient "
+        "WHERE key = ?1 AND name <> ?2");
+    for (const auto& lookup_key : lookup_keys) {
+        const auto key = ascii::to_lower(lookup_key);
+        rows.again().bind_text(key).bind_text(except);
+        while (rows.step())
+            found.push_back({lookup_key, rows.text(0)});
+    }
+    return found;
+}
+
 Task<Result<>> SqliteRecipientStore::create(MailRecipient recipient, ChangeAuthor author) {
     const auto work = [&] {
         return guarded([&] { return insert(recipient, author); });
@@ -113,9 +188,11 @@ Task<Result<>> SqliteRecipientStore::create(MailRecipient recipient, ChangeAutho
 
 Result<> SqliteRecipientStore::insert(const MailRecipient& recipient, const ChangeAuthor& author) {
     SqliteTransaction transaction(writer_.connection());
-    const auto version = writer_.add_version(author);
-    if (auto inserted = insert_row(static_cast<std::int64_t>(version), recipient); !inserted) {
-        return inserted;
+    writer_.add_version(author);
+    const auto id = row_writer_.next_id();
+    row_writer_.insert(id, recipient);
+    if (auto written = row_writer_.write_references(id, recipient); !written) {
+        return written;
     }
     transaction.commit();
     committed();
@@ -139,9 +216,9 @@ Result<> SqliteRecipientStore::update(
         return Error::not_found;
     }
     writer_.add_version(author);
-    erase_row(*id);
-    if (auto inserted = insert_row(*id, recipient); !inserted) {
-        return inserted;
+    row_writer_.update(*id, recipient);
+    if (auto written = row_writer_.write_references(*id, recipient); !written) {
+        return written;
     }
     transaction.commit();
     committed();
@@ -163,75 +240,72 @@ Result<> SqliteRecipientStore::erase(const std::string& name, const ChangeAuthor
         return Error::not_found;
     }
     writer_.add_version(author);
-    erase_row(*id);
-    writer_.connection().query("DELETE FROM send_as WHERE sender = ?").bind(*id).run();
+    row_writer_.erase(*id);
     transaction.commit();
     committed();
     return {};
 }
 
-Result<> SqliteRecipientStore::insert_row(std::int64_t id, const MailRecipient& recipient) {
-    // Nobody is without a login name: the primary address is one by itself.
-    const auto upn = recipient.upn.empty() ? recipient.primary().text() : recipient.upn;
-    const auto upn_key = ascii::to_lower(upn);
-    auto row = writer_.connection().query(
-        "INSERT INTO recipient(id, name, alias, first_name, last_name, display_name, upn, upn_key, "
-        "iterations, salt, stored_key, server_key) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    row.bind(id)
-        .bind_text(recipient.name)
-        .bind_text(recipient.alias)
-        .bind_text(recipient.first_name)
-        .bind_text(recipient.last_name)
-        .bind_text(recipient.display_name)
-        .bind_text(upn)
-        .bind_text(upn_key);
-    if (const auto& verifier = recipient.verifier) {
-        row.bind(verifier->iterations)
-            .bind_blob(verifier->salt)
-            .bind_blob(octets_of(verifier->stored_key))
-            .bind_blob(octets_of(verifier->server_key));
-    } else {
-        row.bind(0).bind_null().bind_null().bind_null();
+Task<Result<std::vector<Result<>>>> SqliteRecipientStore::write_batch(
+    std::vector<MailRecipient> recipients, ChangeAuthor author) {
+    if (recipients.size() > kRecipientBatch) {
+        co_return Error::too_large;
     }
-    row.run();
-    insert_addresses(id, recipient);
-    return insert_send_as(id, recipient);
+    const auto work = [&] {
+        return guarded([&] { return write_all(recipients, author); });
+    };
+    auto done = co_await offload(keeper_, work);
+    co_return done;
 }
 
-void SqliteRecipientStore::insert_addresses(std::int64_t id, const MailRecipient& recipient) {
-    auto row = writer_.connection().query(
-        "INSERT INTO address(key, recipient, position, domain, text) VALUES(?, ?, ?, ?, ?)");
-    std::int64_t position = 0;
-    for (const auto& address : recipient.addresses) {
-        const auto key = address.lookup_key();
-        const auto text = address.text();
-        row.again().bind_text(key).bind(id).bind(position++);
-        row.bind_text(address.domain_text()).bind_text(text).run();
+Result<std::vector<Result<>>> SqliteRecipientStore::write_all(
+    const std::vector<MailRecipient>& recipients, const ChangeAuthor& author) {
+    SqliteTransaction transaction(writer_.connection());
+    writer_.add_version(author);
+    RecipientBatch batch(writer_.connection(), rows_, row_writer_, recipients);
+    auto results = batch.write();
+    const auto is_written = [](const Result<>& result) {
+        return result.has_value();
+    };
+    if (std::any_of(results.begin(), results.end(), is_written)) {
+        transaction.commit();
+        committed();
     }
+    return results;
 }
 
-Result<> SqliteRecipientStore::insert_send_as(std::int64_t id, const MailRecipient& recipient) {
-    auto by_name = writer_.connection().query("SELECT id FROM recipient WHERE name = ?");
-    auto row = writer_.connection().query(
-        "INSERT INTO send_as(recipient, position, sender) VALUES(?, ?, ?)");
-    std::int64_t position = 0;
-    for (const auto& name : recipient.send_as) {
-        by_name.again().bind_text(name);
-        if (!by_name.step()) {
-            return Error::not_found;
-        }
-        row.again().bind(id).bind(position++).bind(by_name.integer(0)).run();
+Task<Result<>> SqliteRecipientStore::edit_members(
+    std::string group,
+    std::vector<std::string> add,
+    std::vector<std::string> remove,
+    ChangeAuthor author) {
+    const auto work = [&] {
+        return guarded([&] { return change_members(group, add, remove, author); });
+    };
+    auto done = co_await offload(keeper_, work);
+    co_return done;
+}
+
+Result<> SqliteRecipientStore::change_members(
+    const std::string& group,
+    const std::vector<std::string>& add,
+    const std::vector<std::string>& remove,
+    const ChangeAuthor& author) {
+    SqliteTransaction transaction(writer_.connection());
+    const auto id = rows_.find_group(group);
+    if (!id) {
+        return Error::not_found;
     }
+    writer_.add_version(author);
+    if (auto added = row_writer_.add_members(*id, add); !added) {
+        return added;
+    }
+    if (auto removed = row_writer_.remove_members(*id, remove); !removed) {
+        return removed;
+    }
+    transaction.commit();
+    committed();
     return {};
-}
-
-// What others may do in its name goes; what it may do in theirs stays, for it may come back under
-// the same id.
-void SqliteRecipientStore::erase_row(std::int64_t id) {
-    auto& connection = writer_.connection();
-    connection.query("DELETE FROM send_as WHERE recipient = ?").bind(id).run();
-    connection.query("DELETE FROM address WHERE recipient = ?").bind(id).run();
-    connection.query("DELETE FROM recipient WHERE id = ?").bind(id).run();
 }
 
 // In this order: whoever sees the new version reads the new rows.

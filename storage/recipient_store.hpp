@@ -1,9 +1,10 @@
-// Mailboxes in organization.db: own rows, so that there may be a million. Called on the console
+// Recipients in organization.db: own rows, so that there may be a million. Called on the console
 // lane; the work is done on the keeper.
 #pragma once
 
 #include "storage/organization_writer.hpp"
 #include "storage/recipient_rows.hpp"
+#include "storage/recipient_writer.hpp"
 #include "transport/base/task_runner.hpp"
 #include "transport/ports/recipient_store.hpp"
 
@@ -17,36 +18,58 @@ class SqliteRecipientStore final : public RecipientStore {
         : writer_(writer)
         , keeper_(keeper)
         , directory_(directory)
-        , rows_(writer.connection()) {}
+        , rows_(writer.connection())
+        , row_writer_(writer.connection(), rows_) {}
 
     Task<Result<std::optional<MailRecipient>>> find(std::string name) override;
     Task<Result<std::optional<MailRecipient>>> find_by_address(EmailAddress address) override;
     Task<Result<std::optional<MailRecipient>>> find_by_upn(std::string upn) override;
     Task<Result<std::vector<MailRecipient>>> page(std::string after, std::size_t limit) override;
+    Task<Result<std::vector<MailRecipient>>> page_of(
+        RecipientKind kind, std::string after, std::size_t limit) override;
+    [[nodiscard]] Task<Result<std::uint64_t>> count(RecipientKind kind) override;
+    Task<Result<std::vector<std::string>>> members(
+        std::string group, std::string after, std::size_t limit) override;
+    Task<Result<std::vector<Referrer>>> referrers(std::string name, std::size_t limit) override;
     Task<Result<std::uint64_t>> count_in_domain(DomainName domain) override;
     Task<Result<std::vector<std::string>>> domains(std::string after, std::size_t limit) override;
+    Task<Result<std::vector<TakenName>>> taken(
+        std::vector<std::string> lookup_keys, std::string except) override;
     Task<Result<>> create(MailRecipient recipient, ChangeAuthor author) override;
     Task<Result<>> replace(std::string name, MailRecipient recipient, ChangeAuthor author) override;
     Task<Result<>> remove(std::string name, ChangeAuthor author) override;
+    Task<Result<std::vector<Result<>>>> write_batch(
+        std::vector<MailRecipient> recipients, ChangeAuthor author) override;
+    Task<Result<>> edit_members(
+        std::string group,
+        std::vector<std::string> add,
+        std::vector<std::string> remove,
+        ChangeAuthor author) override;
 
   private:
     // On the keeper.
-    Result<std::vector<MailRecipient>> read_page(const std::string& after, std::size_t limit);
+    Result<std::vector<MailRecipient>> read_all(const std::vector<std::int64_t>& ids);
     Result<std::vector<std::string>> read_domains(std::string after, std::size_t limit);
+    std::vector<TakenName> read_taken(
+        const std::vector<std::string>& lookup_keys, const std::string& except);
     Result<> insert(const MailRecipient& recipient, const ChangeAuthor& author);
     Result<> update(
         const std::string& name, const MailRecipient& recipient, const ChangeAuthor& author);
     Result<> erase(const std::string& name, const ChangeAuthor& author);
-    [[nodiscard]] Result<> insert_row(std::int64_t id, const MailRecipient& recipient);
-    void insert_addresses(std::int64_t id, const MailRecipient& recipient);
-    [[nodiscard]] Result<> insert_send_as(std::int64_t id, const MailRecipient& recipient);
-    void erase_row(std::int64_t id);
+    Result<std::vector<Result<>>> write_all(
+        const std::vector<MailRecipient>& recipients, const ChangeAuthor& author);
+    Result<> change_members(
+        const std::string& group,
+        const std::vector<std::string>& add,
+        const std::vector<std::string>& remove,
+        const ChangeAuthor& author);
     void committed();
 
     OrganizationWriter& writer_;
     TaskRunner& keeper_;
     DirectoryVersion& directory_;
     RecipientRows rows_;
+    RecipientWriter row_writer_;
 };
 
 }  // namespace mailflow

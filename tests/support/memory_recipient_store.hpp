@@ -1,4 +1,4 @@
-// A RecipientStore that keeps its recipients in memory. One thread.
+// A RecipientStore that keeps its recipients in memory, as the real one would. One thread.
 #pragma once
 
 #include "transport/base/ascii.hpp"
@@ -15,49 +15,75 @@ namespace mailflow {
 class MemoryRecipientStore final : public RecipientStore {
   public:
     Task<Result<std::optional<MailRecipient>>> find(std::string name) override {
-        if (const auto found = recipients_.find(name); found != recipients_.end()) {
-            co_return std::optional(found->second);
-        }
-        for (const auto& [key, recipient] : recipients_) {
-            if (ascii::equal_ignoring_case(recipient.alias, name)) {
-                co_return std::optional(recipient);
-            }
-        }
-        co_return std::optional<MailRecipient>();
+        co_return found(find_entry(name));
     }
 
     Task<Result<std::optional<MailRecipient>>> find_by_address(EmailAddress address) override {
-        for (const auto& [key, recipient] : recipients_) {
-            if (has(recipient, address)) {
-                co_return std::optional(recipient);
-            }
-        }
-        co_return std::optional<MailRecipient>();
+        co_return found(owner_of(Kind::address, address.lookup_key()));
     }
 
     Task<Result<std::optional<MailRecipient>>> find_by_upn(std::string upn) override {
-        for (const auto& [key, recipient] : recipients_) {
-            if (ascii::equal_ignoring_case(recipient.upn, upn)) {
-                co_return std::optional(recipient);
-            }
-        }
-        co_return std::optional<MailRecipient>();
+        co_return found(owner_of(Kind::upn, upn));
     }
 
     Task<Result<std::vector<MailRecipient>>> page(std::string after, std::size_t limit) override {
-        std::vector<MailRecipient> found;
-        for (auto it = recipients_.upper_bound(after);
-             it != recipients_.end() && found.size() < limit;
-             ++it) {
-            found.push_back(it->second);
+        co_return page_if(after, limit, [](const MailRecipient&) { return true; });
+    }
+
+    Task<Result<std::vector<MailRecipient>>> page_of(
+        RecipientKind kind, std::string after, std::size_t limit) override {
+        co_return page_if(after, limit, [kind](const MailRecipient& recipient) {
+            return recipient.kind == kind;
+        });
+    }
+
+    [[nodiscard]] Task<Result<std::uint64_t>> count(RecipientKind kind) override {
+        const auto number =
+            std::count_if(recipients_.begin(), recipients_.end(), [kind](const auto& entry) {
+                return entry.second.recipient.kind == kind;
+            });
+        co_return static_cast<std::uint64_t>(number);
+    }
+
+    Task<Result<std::vector<std::string>>> members(
+        std::string group, std::string after, std::size_t limit) override {
+        const auto entry = find_group(group);
+        if (entry == recipients_.end()) {
+            co_return make_error_code(Error::not_found);
         }
-        co_return found;
+        std::vector<std::string> names;
+        const auto& members = entry->second.members;
+        for (auto it = members.upper_bound(after); it != members.end() && names.size() < limit;
+             ++it) {
+            names.push_back(*it);
+        }
+        co_return names;
+    }
+
+    Task<Result<std::vector<Referrer>>> referrers(std::string name, std::size_t limit) override {
+        const auto entry = find_entry(name);
+        if (entry == recipients_.end()) {
+            co_return make_error_code(Error::not_found);
+        }
+        std::vector<Referrer> all;
+        for (const auto& [key, other] : recipients_) {
+            visit_references(other.recipient, [&](ReferenceRole role, const std::string& named) {
+                if (named == entry->first) all.push_back({key, role});
+            });
+            if (other.members.contains(entry->first)) {
+                all.push_back({key, ReferenceRole::member});
+            }
+        }
+        std::stable_sort(
+            all.begin(), all.end(), [](const auto& a, const auto& b) { return a.role < b.role; });
+        all.resize(std::min(all.size(), limit));
+        co_return all;
     }
 
     Task<Result<std::uint64_t>> count_in_domain(DomainName domain) override {
         std::uint64_t count = 0;
-        for (const auto& [key, recipient] : recipients_) {
-            const auto& addresses = recipient.addresses;
+        for (const auto& [key, entry] : recipients_) {
+            const auto& addresses = entry.recipient.addresses;
             count += std::any_of(addresses.begin(), addresses.end(), [&](const auto& address) {
                 return address.domain_text() == domain.text();
             });
@@ -67,8 +93,8 @@ class MemoryRecipientStore final : public RecipientStore {
 
     Task<Result<std::vector<std::string>>> domains(std::string after, std::size_t limit) override {
         std::set<std::string> all;
-        for (const auto& [key, recipient] : recipients_) {
-            for (const auto& address : recipient.addresses)
+        for (const auto& [key, entry] : recipients_) {
+            for (const auto& address : entry.recipient.addresses)
                 all.insert(address.domain_text());
         }
         std::vector<std::string> found;
@@ -78,48 +104,89 @@ class MemoryRecipientStore final : public RecipientStore {
         co_return found;
     }
 
+    Task<Result<std::vector<TakenName>>> taken(
+        std::vector<std::string> lookup_keys, std::string except) override {
+        std::vector<TakenName> found;
+        for (const auto& key : lookup_keys) {
+            std::set<std::string, Less> owners;
+            if (const auto named = recipients_.find(key); named != recipients_.end()) {
+                owners.insert(named->first);
+            }
+            for (const auto kind : {Kind::alias, Kind::upn, Kind::address}) {
+                const auto owner = owner_of(kind, key);
+                if (owner != recipients_.end()) owners.insert(owner->first);
+            }
+            owners.erase(except);
+            for (const auto& owner : owners)
+                found.push_back({key, owner});
+        }
+        co_return found;
+    }
+
     Task<Result<>> create(MailRecipient recipient, ChangeAuthor) override {
-        if (recipient.upn.empty()) recipient.upn = recipient.primary().text();
-        if (is_taken(recipient, nullptr)) {
-            co_return make_error_code(Error::already_exists);
-        }
-        if (!take_names(recipient.send_as)) {
-            co_return make_error_code(Error::not_found);
-        }
-        auto name = recipient.name;
-        recipients_.emplace(std::move(name), std::move(recipient));
-        co_return Result<>();
+        co_return put(recipients_.end(), std::move(recipient));
     }
 
     Task<Result<>> replace(std::string name, MailRecipient recipient, ChangeAuthor) override {
-        const auto found = find_entry(name);
-        if (found == recipients_.end()) {
+        const auto entry = find_entry(name);
+        if (entry == recipients_.end()) {
             co_return make_error_code(Error::not_found);
         }
-        if (recipient.upn.empty()) recipient.upn = recipient.primary().text();
-        if (is_taken(recipient, &found->second)) {
-            co_return make_error_code(Error::already_exists);
-        }
-        if (!take_names(recipient.send_as)) {
-            co_return make_error_code(Error::not_found);
-        }
-        const auto old_name = found->second.name;
-        recipients_.erase(found);
-        auto new_name = recipient.name;
-        for (auto& [key, other] : recipients_)
-            std::replace(other.send_as.begin(), other.send_as.end(), old_name, new_name);
-        recipients_.emplace(std::move(new_name), std::move(recipient));
-        co_return Result<>();
+        co_return put(entry, std::move(recipient));
     }
 
     Task<Result<>> remove(std::string name, ChangeAuthor) override {
-        const auto found = find_entry(name);
-        if (found == recipients_.end()) {
+        const auto entry = find_entry(name);
+        if (entry == recipients_.end()) {
             co_return make_error_code(Error::not_found);
         }
-        for (auto& [key, other] : recipients_)
-            std::erase(other.send_as, found->second.name);
-        recipients_.erase(found);
+        rename_everywhere(entry->first, {});
+        take_out(entry);
+        co_return Result<>();
+    }
+
+    // Names of later ones count as soon as those are in; a row is tried until nothing changes.
+    Task<Result<std::vector<Result<>>>> write_batch(
+        std::vector<MailRecipient> recipients, ChangeAuthor) override {
+        if (recipients.size() > kRecipientBatch) {
+            co_return make_error_code(Error::too_large);
+        }
+        const auto before = recipients_;
+        const auto keys_before = keys_;
+        std::vector<Result<>> results(recipients.size());
+        std::vector<bool> names_nobody(recipients.size());
+        for (bool again = true; again;) {
+            again = false;
+            recipients_ = before;
+            keys_ = keys_before;
+            for (std::size_t i = 0; i < recipients.size(); ++i) {
+                if (names_nobody[i]) continue;
+                auto unnamed = recipients[i];
+                forget_names(unnamed);
+                results[i] = put(recipients_.find(unnamed.name), std::move(unnamed));
+            }
+            for (std::size_t i = 0; i < recipients.size(); ++i) {
+                if (!results[i]) continue;
+                results[i] = put(recipients_.find(recipients[i].name), recipients[i]);
+                if (!results[i]) again = names_nobody[i] = true;
+            }
+        }
+        co_return results;
+    }
+
+    Task<Result<>> edit_members(
+        std::string group,
+        std::vector<std::string> add,
+        std::vector<std::string> remove,
+        ChangeAuthor) override {
+        const auto entry = find_group(group);
+        if (entry == recipients_.end() || !take_names(add) || !take_names(remove)) {
+            co_return make_error_code(Error::not_found);
+        }
+        for (const auto& name : add)
+            entry->second.members.insert(name);
+        for (const auto& name : remove)
+            entry->second.members.erase(name);
         co_return Result<>();
     }
 
@@ -130,24 +197,113 @@ class MemoryRecipientStore final : public RecipientStore {
         }
     };
 
-    using Recipients = std::map<std::string, MailRecipient, Less>;
+    struct Entry {
+        MailRecipient recipient;
+        std::set<std::string, Less> members;
+    };
 
-    static bool has(const MailRecipient& recipient, const EmailAddress& address) {
-        const auto key = address.lookup_key();
-        const auto& addresses = recipient.addresses;
-        return std::any_of(addresses.begin(), addresses.end(), [&key](const auto& own) {
-            return own.lookup_key() == key;
-        });
+    using Recipients = std::map<std::string, Entry, Less>;
+
+    // What but the name belongs to one recipient alone.
+    enum class Kind { alias, upn, address };
+
+    template <class Visit>
+    static void visit_keys(const MailRecipient& recipient, const Visit& visit) {
+        visit(Kind::alias, recipient.alias);
+        if (!recipient.upn.empty()) visit(Kind::upn, recipient.upn);
+        for (const auto& address : recipient.addresses)
+            visit(Kind::address, address.lookup_key());
+    }
+
+    Recipients::iterator owner_of(Kind kind, const std::string& key) {
+        const auto owner = keys_.find({kind, ascii::to_lower(key)});
+        return owner == keys_.end() ? recipients_.end() : recipients_.find(owner->second);
+    }
+
+    static void forget_names(MailRecipient& recipient) {
+        visit_name_lists(recipient, [](ReferenceRole, auto& names) { names.clear(); });
+        recipient.forwarding.recipient.clear();
     }
 
     Recipients::iterator find_entry(const std::string& name) {
-        const auto found = recipients_.find(name);
-        return found != recipients_.end()
-                   ? found
-                   : std::find_if(
-                         recipients_.begin(), recipients_.end(), [&name](const auto& entry) {
-                             return ascii::equal_ignoring_case(entry.second.alias, name);
-                         });
+        const auto by_name = recipients_.find(name);
+        return by_name != recipients_.end() ? by_name : owner_of(Kind::alias, name);
+    }
+
+    Recipients::iterator find_group(const std::string& name) {
+        const auto entry = recipients_.find(name);
+        const bool is_group =
+            entry != recipients_.end() && entry->second.recipient.kind == RecipientKind::group;
+        return is_group ? entry : recipients_.end();
+    }
+
+    [[nodiscard]] std::optional<MailRecipient> found(Recipients::iterator entry) const {
+        return entry == recipients_.end() ? std::nullopt : std::optional(entry->second.recipient);
+    }
+
+    template <class Predicate>
+    std::vector<MailRecipient> page_if(
+        const std::string& after, std::size_t limit, const Predicate& matches) const {
+        std::vector<MailRecipient> found;
+        for (auto it = recipients_.upper_bound(after);
+             it != recipients_.end() && found.size() < limit;
+             ++it) {
+            if (matches(it->second.recipient)) found.push_back(it->second.recipient);
+        }
+        return found;
+    }
+
+    // A new one, or in place of `old`.
+    Result<> put(Recipients::iterator old, MailRecipient recipient) {
+        if (recipient.kind != RecipientKind::mailbox) {
+            recipient.upn.clear();
+            recipient.verifier.reset();
+        } else if (recipient.upn.empty()) {
+            recipient.upn = recipient.primary().text();
+        }
+        if (is_taken(recipient, old)) {
+            return make_error_code(Error::already_exists);
+        }
+        if (!spell_references(recipient, old)) {
+            return make_error_code(Error::not_found);
+        }
+        Entry entry;
+        if (old != recipients_.end()) {
+            if (old->first != recipient.name) rename_everywhere(old->first, recipient.name);
+            entry.members = std::move(old->second.members);
+            take_out(old);
+        }
+        if (recipient.kind != RecipientKind::group) entry.members.clear();
+        visit_keys(recipient, [&](Kind kind, const std::string& key) {
+            keys_[{kind, ascii::to_lower(key)}] = recipient.name;
+        });
+        auto name = recipient.name;
+        entry.recipient = std::move(recipient);
+        recipients_.emplace(std::move(name), std::move(entry));
+        return {};
+    }
+
+    void take_out(Recipients::iterator entry) {
+        visit_keys(entry->second.recipient, [&](Kind kind, const std::string& key) {
+            keys_.erase({kind, ascii::to_lower(key)});
+        });
+        recipients_.erase(entry);
+    }
+
+    // As their owners spell them; false when one is nobody's. One may name itself.
+    bool spell_references(MailRecipient& recipient, Recipients::iterator old) {
+        bool all_found = true;
+        visit_references(recipient, [&](ReferenceRole, std::string& name) {
+            const auto other = recipients_.find(name);
+            if (ascii::equal_ignoring_case(name, recipient.name)) {
+                name = recipient.name;
+            } else if (other != recipients_.end() && other != old) {
+                name = other->first;
+            } else {
+                all_found = false;
+            }
+        });
+        return all_found;
     }
 
     // As their owners spell them; false when one is nobody's.
@@ -155,26 +311,39 @@ class MemoryRecipientStore final : public RecipientStore {
         for (auto& name : names) {
             const auto found = recipients_.find(name);
             if (found == recipients_.end()) return false;
-            name = found->second.name;
+            name = found->first;
         }
         return true;
     }
 
-    [[nodiscard]] bool is_taken(const MailRecipient& recipient, const MailRecipient* itself) const {
-        return std::any_of(recipients_.begin(), recipients_.end(), [&](const auto& entry) {
-            const auto& other = entry.second;
-            const auto& addresses = recipient.addresses;
-            return &other != itself &&
-                   (ascii::equal_ignoring_case(other.name, recipient.name) ||
-                    ascii::equal_ignoring_case(other.alias, recipient.alias) ||
-                    ascii::equal_ignoring_case(other.upn, recipient.upn) ||
-                    std::any_of(addresses.begin(), addresses.end(), [&](const auto& address) {
-                        return has(other, address);
-                    }));
+    // An empty new name: gone.
+    void rename_everywhere(const std::string& old_name, const std::string& new_name) {
+        for (auto& [key, entry] : recipients_) {
+            visit_name_lists(entry.recipient, [&](ReferenceRole, std::vector<std::string>& names) {
+                std::replace(names.begin(), names.end(), old_name, new_name);
+                std::erase(names, std::string());
+            });
+            auto& forwarding = entry.recipient.forwarding.recipient;
+            if (forwarding == old_name) forwarding = new_name;
+            if (entry.members.erase(old_name) != 0 && !new_name.empty()) {
+                entry.members.insert(new_name);
+            }
+        }
+    }
+
+    bool is_taken(const MailRecipient& recipient, Recipients::iterator itself) {
+        const auto is_other = [&](Recipients::iterator owner) {
+            return owner != recipients_.end() && owner != itself;
+        };
+        bool taken = is_other(recipients_.find(recipient.name));
+        visit_keys(recipient, [&](Kind kind, const std::string& key) {
+            taken = taken || is_other(owner_of(kind, key));
         });
+        return taken;
     }
 
     Recipients recipients_;
+    std::map<std::pair<Kind, std::string>, std::string> keys_;  // in lower case; the owner's name
 };
 
 }  // namespace mailflow

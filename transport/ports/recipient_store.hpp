@@ -6,6 +6,7 @@
 #include "transport/base/result.hpp"
 #include "transport/base/task.hpp"
 #include "transport/org/mail_recipient.hpp"
+#include "transport/org/recipient_reference.hpp"
 #include "transport/ports/records/object_record.hpp"
 
 #include <cstddef>
@@ -38,19 +39,15 @@ class RecipientStore {
 
     // Those of one kind, likewise.
     virtual Task<Result<std::vector<MailRecipient>>> page_of(
-        RecipientKind /*kind*/, std::string /*after*/, std::size_t /*limit*/) {
-        co_return Error::unavailable;
-    }
-
-    [[nodiscard]] virtual Task<Result<std::uint64_t>> count(RecipientKind /*kind*/) {
-        co_return Error::unavailable;
-    }
-
-    // Names of a group's direct members, in order, `after` exclusive; Error::not_found.
+        RecipientKind kind, std::string after, std::size_t limit) = 0;
+    [[nodiscard]] virtual Task<Result<std::uint64_t>> count(RecipientKind kind) = 0;
+    // Names of a group's direct members, in order, `after` exclusive; Error::not_found, also for
+    // what is no group.
     virtual Task<Result<std::vector<std::string>>> members(
-        std::string /*group*/, std::string /*after*/, std::size_t /*limit*/) {
-        co_return Error::unavailable;
-    }
+        std::string group, std::string after, std::size_t limit) = 0;
+    // Who refers to a recipient (ReferenceRole), and so loses it when it is removed: by role, in no
+    // promised order within one. Error::not_found.
+    virtual Task<Result<std::vector<Referrer>>> referrers(std::string name, std::size_t limit) = 0;
 
     // How many recipients have an address in this domain (accepted domains in use cannot go).
     virtual Task<Result<std::uint64_t>> count_in_domain(DomainName domain) = 0;
@@ -59,41 +56,39 @@ class RecipientStore {
         std::string after, std::size_t limit) = 0;
 
     // What of these is taken by a recipient other than `except` (a name): `name`, `alias`, `upn` or
-    // an address's lookup key, each with its owner's name.
+    // an address's lookup key, each with its owner's name; all without case. In order of the keys;
+    // a key that two have comes twice.
     virtual Task<Result<std::vector<TakenName>>> taken(
-        std::vector<std::string> /*lookup_keys*/, std::string /*except*/) {
-        co_return Error::unavailable;
-    }
+        std::vector<std::string> lookup_keys, std::string except) = 0;
 
     // Error::already_exists when the name, the alias, the UPN or one of the addresses is taken (by
-    // another). Without a UPN it gets the primary address as one. `send_as` holds names of stored
-    // recipients, else Error::not_found; a name there follows its recipient: it changes when that
-    // one is renamed and vanishes when it is removed.
+    // another). A mailbox without a UPN gets the primary address as one; contacts and groups are
+    // stored without UPN and verifier. Every other recipient that is named in it is stored (else
+    // Error::not_found); such a name follows its recipient: it changes when that one is renamed and
+    // vanishes when it is removed.
     virtual Task<Result<>> create(MailRecipient recipient, ChangeAuthor author) = 0;
-    // Error::not_found, or as `create`. A new name renames.
+    // Error::not_found, or as `create`. A new name renames. What is no group any more has no
+    // members.
     virtual Task<Result<>> replace(
         std::string name, MailRecipient recipient, ChangeAuthor author) = 0;
     // Error::not_found.
     virtual Task<Result<>> remove(std::string name, ChangeAuthor author) = 0;
 
-    // Many as one transaction and one version, at most kRecipientBatch: each is created, or
-    // replaces the one of its name; references among them may point forward. The answer has one
-    // entry for each: an error there left that one out and did not touch the others.
+    // Many as one transaction and one version, at most kRecipientBatch (else Error::too_large): in
+    // order, each is created, or replaces the one of its name; names in them may be of later ones.
+    // The answer has one entry for each: an error there (as of `create`) left that one out and did
+    // not touch the others, but for those that name it.
     virtual Task<Result<std::vector<Result<>>>> write_batch(
-        std::vector<MailRecipient> /*recipients*/, ChangeAuthor /*author*/) {
-        co_return Error::unavailable;
-    }
+        std::vector<MailRecipient> recipients, ChangeAuthor author) = 0;
 
-    // Adds and removes direct members of a group (names of stored recipients). Error::not_found for
-    // the group or one of them, and then nothing is changed. Adding who is there, and removing who
-    // is not, is nothing.
+    // Adds and removes direct members of a group, by name (not alias). Error::not_found for the
+    // group or one of them, and then nothing is changed. Adding who is there, and removing who is
+    // not, is nothing.
     virtual Task<Result<>> edit_members(
-        std::string /*group*/,
-        std::vector<std::string> /*add*/,
-        std::vector<std::string> /*remove*/,
-        ChangeAuthor /*author*/) {
-        co_return Error::unavailable;
-    }
+        std::string group,
+        std::vector<std::string> add,
+        std::vector<std::string> remove,
+        ChangeAuthor author) = 0;
 };
 
 }  // namespace mailflow
