@@ -244,6 +244,8 @@ Verdict check_recipient(const Rights& rights, const Result<ResolvedRecipient>& r
     }
     switch (resolved->kind) {
         case ResolvedKind::mailbox:
+        case ResolvedKind::contact:
+        case ResolvedKind::group:
         case ResolvedKind::relay: return Verdict::accept();
         case ResolvedKind::external:
             if (has(rights.permissions, Permission::any_recipient)) {
