@@ -74,9 +74,11 @@ FieldKind field_kind(std::string_view name) noexcept {
 
     static constexpr std::array kNamed{
         Named{"authentication-results", FieldKind::authentication_results},
+        Named{"auto-submitted", FieldKind::auto_submitted},
         Named{"bcc", FieldKind::bcc},
         Named{"resent-bcc", FieldKind::resent_bcc},
         Named{"cc", FieldKind::cc},
+        Named{"content-type", FieldKind::content_type},
         Named{"date", FieldKind::date},
         Named{"from", FieldKind::from},
         Named{"message-id", FieldKind::message_id},

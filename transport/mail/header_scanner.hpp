@@ -33,8 +33,10 @@ struct HeaderLimits {
 enum class FieldKind : std::uint8_t {
     other,
     authentication_results,
+    auto_submitted,
     bcc,
     cc,
+    content_type,
     date,
     from,
     message_id,
