@@ -135,10 +135,10 @@ class Scanner {
         if (element_.empty()) {
             return;
         }
-        if (auto mailbox = read_mailbox()) {
+        auto mailbox = read_mailbox();
+        list_.is_whole = list_.is_whole && mailbox && has_phrase();
+        if (mailbox) {
             list_.mailboxes.push_back(std::move(*mailbox));
-        } else {
-            list_.is_whole = false;
         }
         element_.clear();
     }
@@ -148,16 +148,29 @@ class Scanner {
     // angle-addr = [CFWS] "<" [obs-route] addr-spec ">" [CFWS]
     [[nodiscard]] std::optional<ScannedMailbox> read_mailbox() const {
         std::span<const Token> tokens(element_);
-        const auto opening = std::find_if(
-            tokens.begin(), tokens.end(), [this](const Token& token) { return is(token, '<'); });
-        if (opening == tokens.end()) {
+        const auto name = name_length();
+        if (name == tokens.size()) {
             return read_addr_spec(tokens);
         }
-        const auto name = static_cast<std::size_t>(opening - tokens.begin());
-        if (!is(tokens.back(), '>') || !all_words(tokens.first(name))) {
+        if (!is(tokens.back(), '>')) {
             return std::nullopt;
         }
         return read_addr_spec(without_route(tokens.subspan(name + 1, tokens.size() - name - 2)));
+    }
+
+    // Tokens before the angle bracket; all of them when there is none.
+    [[nodiscard]] std::size_t name_length() const {
+        const auto opening =
+            std::find_if(element_.begin(), element_.end(), [this](const Token& token) {
+                return is(token, '<');
+            });
+        return static_cast<std::size_t>(opening - element_.begin());
+    }
+
+    // What stands before the angle bracket is a display name.
+    [[nodiscard]] bool has_phrase() const {
+        const auto name = name_length();
+        return name == element_.size() || all_words(std::span(element_).first(name));
     }
 
     // obs-route = "@" domain *("," [CFWS] ["@" domain]) ":"
@@ -183,8 +196,11 @@ class Scanner {
         if ((!bare && !full) || tokens[0].kind != TokenKind::word || has_stray_dot(tokens[0])) {
             return std::nullopt;
         }
-        ScannedMailbox mailbox{std::string(text_of(tokens[0])), bare, tokens[0].end};
+        ScannedMailbox mailbox{
+            std::string(text_of(tokens[0])), bare, tokens[0].end, tokens[0].begin};
         if (full) {
+            mailbox.domain_begin = tokens[2].begin;
+            mailbox.domain_end = tokens[2].end;
             mailbox.address += '@';
             mailbox.address += text_of(tokens[2]);
         }

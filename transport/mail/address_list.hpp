@@ -1,7 +1,8 @@
 // The mailboxes in an address field (RFC 5322 §3.4, with the obsolete forms of §4.4): where each
 // stands and what it says, comments, quoted strings, groups and folds understood. What cannot be
 // read is passed over up to the next comma and told to the caller. Pure; used by the submission
-// policy, which edits a bare address where it stands and nothing around it.
+// policy, which edits a bare address where it stands and nothing around it, and by the header
+// rewriter, which replaces addresses so.
 #pragma once
 
 #include <cstddef>
@@ -17,11 +18,18 @@ struct ScannedMailbox {
     std::string address;
     bool bare = false;
     std::size_t local_end = 0;  // in the text: behind the local part, where a bare one lacks `@…`
+    std::size_t local_begin = 0;
+    // Of the domain or literal; both 0 for a bare one. Comments and white space may stand between
+    // it and the local part.
+    std::size_t domain_begin = 0;
+    std::size_t domain_end = 0;
 };
 
 struct AddressList {
     std::vector<ScannedMailbox> mailboxes;  // in order, members of groups among them
-    bool is_whole = true;                   // nothing was passed over; false at the limit too
+    // Nothing was passed over, and no display name is none: `ceo@x <alice@b>` is read as alice@b,
+    // but readers differ. False at the limit too.
+    bool is_whole = true;
 };
 
 // `text`: a field's body, folded as it came. At most `limit` mailboxes are read.

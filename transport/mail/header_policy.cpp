@@ -29,7 +29,8 @@ FieldKinds removed_kinds(const HeaderContext& context) noexcept {
     if (!context.accept_routing_headers) {
         // Deviation: RFC 5321 §4.4 has nobody delete Received. An administrator who takes the right
         // away, which everybody has by default, asks for it; hops are counted before.
-        kinds |= bit(FieldKind::received) | bit(FieldKind::resent) | bit(FieldKind::resent_bcc);
+        kinds |= bit(FieldKind::received) | bit(FieldKind::resent) | bit(FieldKind::resent_bcc) |
+                 bit(FieldKind::resent_from) | bit(FieldKind::resent_sender);
     }
     if (context.submission) {
         // RFC 5322 §3.6.3, §3.6.6: whoever is in Bcc is not told to the others; the envelope has

@@ -77,14 +77,18 @@ FieldKind field_kind(std::string_view name) noexcept {
         Named{"auto-submitted", FieldKind::auto_submitted},
         Named{"bcc", FieldKind::bcc},
         Named{"resent-bcc", FieldKind::resent_bcc},
+        Named{"resent-from", FieldKind::resent_from},
+        Named{"resent-sender", FieldKind::resent_sender},
         Named{"cc", FieldKind::cc},
         Named{"content-type", FieldKind::content_type},
         Named{"date", FieldKind::date},
+        Named{"disposition-notification-to", FieldKind::disposition_notification_to},
         Named{"from", FieldKind::from},
         Named{"message-id", FieldKind::message_id},
         Named{"received", FieldKind::received},
         Named{"reply-to", FieldKind::reply_to},
         Named{"return-path", FieldKind::return_path},
+        Named{"return-receipt-to", FieldKind::return_receipt_to},
         Named{"sender", FieldKind::sender},
         Named{"subject", FieldKind::subject},
         Named{"to", FieldKind::to}};
@@ -233,6 +237,7 @@ void HeaderScanner::note_field() {
 void HeaderScanner::end_header(std::uint64_t size) {
     end_field();
     facts_.header_size = size;
+    header_.smtputf8 = facts_.smtputf8_header;
     in_body_ = true;
     line_ = std::string();
     field_ = std::string();

@@ -38,14 +38,18 @@ enum class FieldKind : std::uint8_t {
     cc,
     content_type,
     date,
+    disposition_notification_to,
     from,
     message_id,
     organization,  // X-Mailflow-…: what we tell ourselves
     received,
     reply_to,
-    resent,  // Resent-…, but Resent-Bcc
+    resent,  // Resent-…, but those that follow
     resent_bcc,
+    resent_from,
+    resent_sender,
     return_path,
+    return_receipt_to,
     sender,
     subject,
     to,
@@ -89,6 +93,8 @@ struct ScannedHeader {
     // There is none: the first line is a continuation line, which would continue whatever is put
     // in front of it.
     bool starts_with_blank = false;
+    // An octet over 127 stands in it (RFC 6532).
+    bool smtputf8 = false;
 
     [[nodiscard]] bool has(FieldKind kind) const noexcept;
 };
