@@ -27,7 +27,7 @@ class Scan(SystemTest):
         super().setUp()
         self.mailflow = self.start_mailflow()
 
-    def testssl(self, port, *words):
+    def look_with_testssl(self, port, *words):
         report = self.folder / f"testssl.{port}.json"
         result = subprocess.run(["testssl", "--quiet", "--color", "0", "--warnings", "off", "--nodns", "min", "--jsonfile", report, *words,
                                  f"127.0.0.1:{port}"], text=True, capture_output=True, timeout=SCAN_TIME, stdin=subprocess.DEVNULL)
@@ -38,10 +38,10 @@ class Scan(SystemTest):
         return [f for f in findings if f["severity"] in SERIOUS and not f["id"].startswith(ABOUT_THE_TEST_CERTIFICATE)]
 
     def test_testssl_finds_nothing_behind_starttls_on_port_25(self):
-        self.assertEqual(self.testssl(self.mailflow.port(), "--starttls", "smtp"), [])
+        self.assertEqual(self.look_with_testssl(self.mailflow.port(), "--starttls", "smtp"), [])
 
     def test_testssl_finds_nothing_on_the_submissions_port(self):
-        self.assertEqual(self.testssl(self.mailflow.port("Client Frontend TLS")), [])
+        self.assertEqual(self.look_with_testssl(self.mailflow.port("Client Frontend TLS")), [])
 
     def nmap(self, port, *scripts):
         result = subprocess.run(["nmap", "-n", "-Pn", "-sT", "-p", str(port), "--script", ",".join(f"+{s}" for s in scripts), "127.0.0.1"],
