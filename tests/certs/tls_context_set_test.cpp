@@ -251,7 +251,7 @@ TEST_CASE("a certificate OpenSSL refuses is left out by name", "[certs][tls]") {
 }
 
 // Attack case 9; decisions 2.12.
-TEST_CASE("who speaks another protocol is turned away", "[certs][tls][attack]") {
+TEST_CASE("attack case 9: who speaks another protocol is turned away", "[certs][tls][attack]") {
     const auto connector = anonymous();
     const auto context = make({connector}).set->server_context(connector);
     const auto visit = [&](std::string_view offered) {
@@ -299,7 +299,7 @@ TEST_CASE("who speaks another protocol is turned away", "[certs][tls][attack]") 
 }
 
 // Attack case 8; RFC 9325 §3.1, §4.2.
-TEST_CASE("old versions and weak ciphers find nobody", "[certs][tls][attack]") {
+TEST_CASE("attack case 8: old versions and weak ciphers find nobody", "[certs][tls][attack]") {
     const auto connector = anonymous();
     const auto context = make({connector}).set->server_context(connector);
     const auto is_accepted = [&](int version, const char* ciphers) {
@@ -333,7 +333,7 @@ TEST_CASE("a client without AES in hardware gets ChaCha20", "[certs][tls]") {
     CHECK(Visit(context).facts().group == "X25519");
 }
 
-TEST_CASE("renegotiation is refused", "[certs][tls][attack]") {
+TEST_CASE("attack case 8: renegotiation is refused", "[certs][tls][attack]") {
     const auto connector = anonymous();
     const auto context = make({connector}).set->server_context(connector);
     const auto old =

@@ -152,9 +152,8 @@ class Player {
         } else if (verb == "body") {
             require(!f_.announced.empty(), "no message is stored");
             const auto body = f_.bodies.find(f_.announced.back()->id);
-            require(
-                body != nullptr && *body == unescaped(rest),
-                "the body is: " + ascii::escaped(*body));
+            require(body != nullptr, "the body is not kept");
+            require(*body == unescaped(rest), "the body is: " + ascii::escaped(*body));
         } else if (verb == "header") {
             require(!f_.announced.empty(), "no message is stored");
             const auto header = f_.header_of(*f_.announced.back());

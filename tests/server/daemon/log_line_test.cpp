@@ -25,7 +25,7 @@ TEST_CASE(
         "subject=\"two \\\"words\\\"\\x0a\" empty=\"\"");
 }
 
-TEST_CASE("A JSON line escapes what came from the network", "[daemon][log]") {
+TEST_CASE("Attack case 27: a JSON line escapes what came from the network", "[daemon][log]") {
     const auto line =
         log_line(LogFormat::json, kTime, LogLevel::warning, "x", {{"n", 1}, {"t", "a\"b\n"}});
 

@@ -61,7 +61,7 @@ const std::string kOther = "198.51.100.7";
 
 }  // namespace
 
-TEST_CASE("a source may fail so often, whatever the account", "[receive][auth]") {
+TEST_CASE("attack case 22: a source may fail so often, whatever the account", "[receive][auth]") {
     Fixture fixture;
     for (int i = 0; i < 5; ++i) {
         CHECK(fixture.fail(kSource, "account" + std::to_string(i), 1) == 1);
@@ -81,7 +81,7 @@ TEST_CASE("the /64 of an IPv6 address is one source", "[receive][auth]") {
     CHECK(fixture.succeed("2001:db8:1:3::1", "alice") == AuthTryVerdict::allowed);
 }
 
-TEST_CASE("an account may fail so often, whatever the source", "[receive][auth]") {
+TEST_CASE("attack case 22: an account may fail so often, whatever the source", "[receive][auth]") {
     Fixture fixture;
     for (const auto* source : {"192.0.2.1", "192.0.2.2", "192.0.2.3"}) {
         fixture.fail(source, "alice", 1);
@@ -91,7 +91,9 @@ TEST_CASE("an account may fail so often, whatever the source", "[receive][auth]"
     CHECK(fixture.succeed(kOther, "bob") == AuthTryVerdict::allowed);
 }
 
-TEST_CASE("whoever guesses at an account does not lock its owner out", "[receive][auth]") {
+TEST_CASE(
+    "attack case 22: whoever guesses at an account does not lock its owner out",
+    "[receive][auth]") {
     Fixture fixture;
     REQUIRE(fixture.succeed(kSource, "alice") == AuthTryVerdict::allowed);
     fixture.clock.advance(std::chrono::hours(24 * 29));
@@ -168,7 +170,7 @@ TEST_CASE("a success does not wipe out the failures of before", "[receive][auth]
     CHECK(fixture.fail(kSource, "victim") == 1);
 }
 
-TEST_CASE("exempt ranges are never refused and never counted", "[receive][auth]") {
+TEST_CASE("attack case 22: exempt ranges are never refused and never counted", "[receive][auth]") {
     Fixture fixture;
 
     CHECK(fixture.fail("127.0.0.1", "alice", 50) == 50);

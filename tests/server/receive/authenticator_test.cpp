@@ -212,7 +212,7 @@ TEST_CASE("a downgrade and a wrong binding fail", "[receive][auth]") {
     CHECK(fixture.scram("alice", "pencil", true).kind == Kind::failure);
 }
 
-TEST_CASE("attack 22: who does not exist fails like who does", "[receive][auth][attack-22]") {
+TEST_CASE("attack case 22: who does not exist fails like who does", "[receive][auth][attack-22]") {
     Fixture fixture;
     fixture.source = "127.0.0.1";
     Organization::Parts parts;
@@ -282,7 +282,7 @@ TEST_CASE("nobody acts as another", "[receive][auth]") {
 }
 
 TEST_CASE(
-    "attack 22: a source at its limit is refused without password work",
+    "attack case 22: a source at its limit is refused without password work",
     "[receive][auth][attack-22]") {
     Fixture fixture;
     for (int i = 0; i < 4; ++i)

@@ -33,7 +33,8 @@ TEST_CASE("A log field is quoted when CSV needs it", "[protocol-log]") {
 }
 
 // Attack case 27.
-TEST_CASE("No octet of a client ends a log line or a field of it", "[protocol-log]") {
+TEST_CASE(
+    "Attack case 27: no octet of a client ends a log line or a field of it", "[protocol-log]") {
     const std::vector<std::pair<std::string, std::string>> table = {
         {"a\r\n2026-11-23T00:00:00.000Z,forged", "\"a\\x0d\\x0a2026-11-23T00:00:00.000Z,forged\""},
         {std::string("nul\0nul", 7), "nul\\x00nul"},

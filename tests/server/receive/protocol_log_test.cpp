@@ -200,7 +200,7 @@ TEST_CASE("An exchange that is given up shows so", "[protocol-log]") {
 }
 
 // Attack case 27.
-TEST_CASE("A client cannot forge a line of the protocol log", "[protocol-log]") {
+TEST_CASE("Attack case 27: a client cannot forge a line of the protocol log", "[protocol-log]") {
     Fixture fixture;
     const auto session = fixture.session();
 

@@ -179,7 +179,7 @@ TEST_CASE("a new configuration rules from the next MAIL on", "[receive][session]
     CHECK(peer.received().find("552 5.3.4") != std::string::npos);
 }
 
-TEST_CASE("input before the greeting ends the session", "[receive][session]") {
+TEST_CASE("attack case 10: input before the greeting ends the session", "[receive][session]") {
     ReceiveFixture f;
     f.apply();
     MemoryPeer peer(f.connector().bindings[0], Endpoint::parse("198.51.100.7:40000").value());

@@ -24,7 +24,9 @@ TEST_CASE("RFC 3461 §4: xtext is decoded and written again", "[mail][xtext]") {
     CHECK(encode_xtext(row.decoded) == row.encoded);
 }
 
-TEST_CASE("what is no xtext, or stands for what no text may hold, is refused", "[mail][xtext]") {
+TEST_CASE(
+    "attack case 27: what is no xtext, or stands for what no text may hold, is refused",
+    "[mail][xtext]") {
     const std::string_view text = GENERATE(
         as<std::string_view>(),
         "a=b",

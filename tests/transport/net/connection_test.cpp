@@ -108,7 +108,7 @@ TEST_CASE("lines are the same whole and cut at any octet", "[net][connection]") 
     }
 }
 
-TEST_CASE("a line without end is dropped in bounded memory", "[net][connection]") {
+TEST_CASE("attack case 11: a line without end is dropped in bounded memory", "[net][connection]") {
     Fixture fixture;
     fixture.start();
 

@@ -56,7 +56,7 @@ TEST_CASE("a client without a common version is told so", "[net][tls]") {
     CHECK(client.failure() == "tlsv1 alert protocol version");
 }
 
-TEST_CASE("a handshake ends with its peer, its deadline or its lane", "[net][tls]") {
+TEST_CASE("attack case 7: a handshake ends with its peer, its deadline or its lane", "[net][tls]") {
     TlsFixture fixture;
     TlsClient client(fixture.peer);
     fixture.start();
@@ -293,7 +293,9 @@ TEST_CASE("a connection ends in the middle of a handshake", "[net][tls][connecti
 }
 
 // Attack case 4: what came in plain text is never taken for what came encrypted.
-TEST_CASE("a connection with octets in plain text cannot be encrypted", "[net][tls][attack]") {
+TEST_CASE(
+    "attack case 4: a connection with octets in plain text cannot be encrypted",
+    "[net][tls][attack]") {
     ConnectionFixture fixture;
     fixture.peer.send("STARTTLS\r\nMAIL FROM:<evil@example.com>\r\n");
     REQUIRE(fixture.test.run(fixture.connection.read_line(100)).has_value());

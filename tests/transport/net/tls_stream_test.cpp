@@ -229,7 +229,8 @@ TEST_CASE("a small window stops a writer, who goes on from there", "[net][tls]")
 }
 
 // Attack case 8, CVE-2009-3555.
-TEST_CASE("a renegotiation is refused and the session goes on", "[net][tls][attack]") {
+TEST_CASE(
+    "attack case 8: a renegotiation is refused and the session goes on", "[net][tls][attack]") {
     TlsFixture fixture;
     TlsClient client(fixture.peer, client_of(TLS1_2_VERSION));
     auto& stream = fixture.shake(client);
