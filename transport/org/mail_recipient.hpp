@@ -53,6 +53,9 @@ struct RecipientLimits {
     friend bool operator==(const RecipientLimits&, const RecipientLimits&) = default;
 };
 
+// Groups within groups that are followed.
+constexpr std::uint32_t kMaxGroupDepth = 20;
+
 // Groups (reference 5.3). Never both reports; neither: members' failures are reported to nobody.
 struct GroupSettings {
     std::vector<std::string> owners;  // names

@@ -18,9 +18,6 @@ namespace mailflow {
 
 using MailRecipientPtr = std::shared_ptr<const MailRecipient>;
 
-// Groups within groups that are followed.
-constexpr std::uint32_t kMaxGroupDepth = 20;
-
 class Directory {
   public:
     virtual ~Directory() = default;
