@@ -294,8 +294,8 @@ std::string Daemon::Members::start_flow() {
                 self->flow->observation().protocol_log()});
             self->admin = std::make_unique<UnixHttpServer>(self->console->lane(), *self->api);
             const auto socket = self->settings.admin_socket();
-            const auto folder = socket.substr(0, socket.rfind('/'));
-            (void)self->files.make_directory(folder);
+            const auto folder = std::filesystem::absolute(socket).parent_path();
+            (void)self->files.make_directory(folder.string());
             if (const auto opened = self->admin->listen(socket); !opened) {
                 text = "cannot open the admin socket " + socket + ": " + opened.error().message();
             }

@@ -31,6 +31,16 @@ class Start(SystemTest):
         self.assertIn("power-loss", table)
         self.assertIn("healthy", table)
 
+    def test_paths_without_a_folder_are_in_the_working_directory(self):
+        mailflow = Mailflow(self.folder / "bare", prefix=["/usr/bin/env", "-C", self.folder / "bare"])
+        mailflow.config = "mailflowd.toml"
+        self.addCleanup(mailflow.close)
+
+        mailflow.start()
+
+        self.assertTrue(mailflow.socket.is_socket())
+        self.assertTrue(mailflow.json("status")["healthy"])
+
     def test_attack_37_a_second_daemon_on_the_state_directory_refuses_to_start(self):
         mailflow = self.start_mailflow()
 
