@@ -124,6 +124,18 @@ class Search {
 
 }  // namespace
 
+const char* to_text(ResolvedKind kind) noexcept {
+    switch (kind) {
+        case ResolvedKind::mailbox: return "mailbox";
+        case ResolvedKind::contact: return "contact";
+        case ResolvedKind::group: return "group";
+        case ResolvedKind::relay: return "relayed";
+        case ResolvedKind::external: return "external";
+        case ResolvedKind::unknown: return "not found";
+    }
+    return "";
+}
+
 AddressTools::AddressTools(OrganizationPtr organization, Srs::Mac mac)
     : organization_(std::move(organization))
     , rewriter_(organization_->address_rewrites()) {

@@ -30,6 +30,8 @@ enum class ResolvedKind : std::uint8_t {
     unknown,   // in an authoritative domain and not in the directory: 550 5.1.1
 };
 
+[[nodiscard]] const char* to_text(ResolvedKind kind) noexcept;
+
 // By what a recipient of ours was found.
 enum class ResolvedBy : std::uint8_t { address, subaddress, role, catch_all };
 

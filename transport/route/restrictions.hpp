@@ -33,7 +33,7 @@ struct SenderFacts {
 
 // The recipient of ours the sender is; a null RecipientPtr: none. None: `facts` wants something.
 [[nodiscard]] std::optional<RecipientPtr> find_sender(
-    const SenderFacts& sender, const Organization& organization, DirectoryFacts& facts);
+    const SenderFacts& sender, DirectoryFacts& facts);
 
 enum class RestrictStep : std::uint8_t { wanted, passed, refused };
 
@@ -50,11 +50,9 @@ struct Restriction {
     const Organization& organization,
     DirectoryFacts& facts);
 
-// Reference 13.2. A sender's own limit; none: unlimited.
+// Reference 13.2: of who logged in, its own limit in place of the organization's; none: unlimited.
 [[nodiscard]] std::optional<std::uint64_t> max_send_size(
-    const SenderFacts& sender,
-    const MailRecipient* sender_recipient,
-    const Organization& organization);
+    const SenderFacts& sender, const Organization& organization);
 
 // A recipient that mail leaves to.
 [[nodiscard]] std::optional<Refusal> check_outbound_size(
@@ -63,5 +61,8 @@ struct Restriction {
 [[nodiscard]] Refusal unknown_recipient();
 [[nodiscard]] Refusal too_many_recipients();
 [[nodiscard]] Refusal mail_loop();
+[[nodiscard]] Refusal message_too_large();
+[[nodiscard]] Refusal recipient_too_large();
+[[nodiscard]] Refusal group_too_deep();
 
 }  // namespace mailflow

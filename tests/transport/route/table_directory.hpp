@@ -91,9 +91,6 @@ class TableDirectory {
         return is_below(ascii::to_lower(group), ascii::to_lower(recipient), seen);
     }
 
-    // `members` in pages of this many.
-    void set_page(std::size_t page) { page_ = page; }
-
     void answer(DirectoryFacts& facts) {
         const auto lookup = facts.wanted().value();
         ++look_ups_;
@@ -101,7 +98,7 @@ class TableDirectory {
             case DirectoryLookup::Kind::address: facts.answer(find(*lookup.address)); break;
             case DirectoryLookup::Kind::name: facts.answer(find_by_name(lookup.name)); break;
             case DirectoryLookup::Kind::members:
-                facts.answer(members(lookup.name, lookup.other, page_));
+                facts.answer(members(lookup.name, lookup.other, kMembersPage));
                 break;
             case DirectoryLookup::Kind::membership:
                 facts.answer(is_member(lookup.name, lookup.other));
@@ -125,7 +122,6 @@ class TableDirectory {
 
     std::map<std::string, std::shared_ptr<MailRecipient>> recipients_;
     std::map<std::string, std::set<std::string>> members_;
-    std::size_t page_ = kMembersPage;
     std::size_t look_ups_ = 0;
 };
 
