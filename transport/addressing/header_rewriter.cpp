@@ -97,7 +97,7 @@ class Rewriter {
             return pieces;
         }
         const auto start = colon + 1;
-        const auto list = scan_addresses(field.substr(start), room_);
+        const auto list = scan_addresses(field.substr(start), room_, DisplayNames::any);
         room_ -= std::min(room_, list.mailboxes.size());
         Line line(field);
         for (auto mailbox = list.mailboxes.begin(); mailbox != list.mailboxes.end(); ++mailbox) {

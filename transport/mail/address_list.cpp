@@ -87,10 +87,11 @@ class Tokens {
 
 class Scanner {
   public:
-    Scanner(std::string_view text, std::size_t limit) noexcept
+    Scanner(std::string_view text, std::size_t limit, DisplayNames names) noexcept
         : text_(text)
         , tokens_(text)
-        , limit_(limit) {}
+        , limit_(limit)
+        , names_(names) {}
 
     // address-list = (address *("," address)) / obs-addr-list
     // group        = display-name ":" [group-list] ";" [CFWS]
@@ -136,8 +137,9 @@ class Scanner {
             return;
         }
         auto mailbox = read_mailbox();
-        list_.is_whole = list_.is_whole && mailbox && has_phrase();
-        if (mailbox) {
+        const bool is_good = mailbox && has_phrase();
+        list_.is_whole = list_.is_whole && is_good;
+        if (mailbox && (is_good || names_ == DisplayNames::any)) {
             list_.mailboxes.push_back(std::move(*mailbox));
         }
         element_.clear();
@@ -231,6 +233,7 @@ class Scanner {
     std::string_view text_;
     Tokens tokens_;
     std::size_t limit_;
+    DisplayNames names_;
     std::vector<Token> element_;
     AddressList list_;
     bool in_group_ = false;
@@ -238,8 +241,8 @@ class Scanner {
 
 }  // namespace
 
-AddressList scan_addresses(std::string_view text, std::size_t limit) {
-    return Scanner(text, limit).scan();
+AddressList scan_addresses(std::string_view text, std::size_t limit, DisplayNames names) {
+    return Scanner(text, limit, names).scan();
 }
 
 }  // namespace mailflow

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,12 +28,17 @@ struct ScannedMailbox {
 
 struct AddressList {
     std::vector<ScannedMailbox> mailboxes;  // in order, members of groups among them
-    // Nothing was passed over, and no display name is none: `ceo@x <alice@b>` is read as alice@b,
-    // but readers differ. False at the limit too.
-    bool is_whole = true;
+    bool is_whole = true;                   // nothing was passed over; false at the limit too
+};
+
+// `ceo@x <alice@b>` has no display name by the grammar, and readers differ on what it says.
+enum class DisplayNames : std::uint8_t {
+    phrases,  // it is passed over: who asks whom a message is from must be sure
+    any,      // it is read as alice@b, and is not whole
 };
 
 // `text`: a field's body, folded as it came. At most `limit` mailboxes are read.
-[[nodiscard]] AddressList scan_addresses(std::string_view text, std::size_t limit);
+[[nodiscard]] AddressList scan_addresses(
+    std::string_view text, std::size_t limit, DisplayNames names = DisplayNames::phrases);
 
 }  // namespace mailflow
