@@ -85,6 +85,27 @@ Result<LocalPart> parse_local(std::string_view text) {
     return LocalPart{std::string(text.substr(0, length)), length};
 }
 
+// IPv4-address-literal = Snum 3("." Snum)
+// Snum                 = 1*3DIGIT ; decimal, 0 to 255
+// Leading zeros are of the grammar, but other readers take them for octal: they go.
+std::string plain_numbers(std::string_view text) {
+    const auto quad = std::min(text.rfind(':') + 1, text.size());  // npos + 1: all of it
+    std::string plain(text.substr(0, quad));
+    if (text.find('.') == std::string_view::npos) {
+        return std::string(text);
+    }
+    for (auto number : ascii::split(text.substr(quad), '.')) {
+        constexpr std::size_t kDigits = 3;
+        while (number.size() > 1 && number.size() <= kDigits && number.starts_with('0')) {
+            number.remove_prefix(1);
+        }
+        plain += number;
+        plain += '.';
+    }
+    plain.pop_back();
+    return plain;
+}
+
 // RFC 5321 §4.1.3: "[" IPv4-address-literal / "IPv6:" IPv6-addr "]". Other tags of
 // General-address-literal name nothing that mail could be sent to.
 Result<IpAddress> parse_literal(std::string_view text) {
@@ -101,7 +122,7 @@ Result<IpAddress> parse_literal(std::string_view text) {
     if (tagged != is_v6_text) {
         return Error::syntax;
     }
-    return IpAddress::parse(text);
+    return IpAddress::parse(plain_numbers(text));
 }
 
 std::string quoted(std::string_view value) {
