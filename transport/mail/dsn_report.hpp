@@ -18,9 +18,17 @@
 
 namespace mailflow {
 
-enum class DsnKind : std::uint8_t { failed, delayed, delivered, relayed };
+enum class DsnKind : std::uint8_t { failed, delayed, delivered, relayed, expanded };
 
 [[nodiscard]] const char* to_text(DsnKind kind) noexcept;
+
+// Who reads it, and why when it is not the sender of the original.
+enum class DsnReader : std::uint8_t {
+    sender,
+    postmaster_copy,            // the sender is not told
+    postmaster_no_sender,       // the original has the null reverse-path
+    postmaster_unknown_sender,  // its reverse-path is nobody here
+};
 
 struct DsnRecipient {
     std::string original;  // the path as RCPT had it, without brackets; may be a bare `postmaster`
@@ -29,13 +37,14 @@ struct DsnRecipient {
     std::optional<UtcTime> last_attempt;
     std::optional<UtcTime> will_retry_until;  // delayed only
     std::string original_recipient{};         // ORCPT as DsnRequest has it; empty: not given
+    std::string custom_text{};  // UTF-8, in place of what we explain; empty: explained by us
 };
 
 struct DsnInput {
     DsnKind kind = DsnKind::failed;
-    std::string reporting_mta;  // our name
+    std::string reporting_mta;  // RFC 3464 §2.2.2
     EmailAddress from;          // the postmaster's address
-    EmailAddress to;            // reverse-path of the original
+    EmailAddress to;            // reverse-path of the original, or the postmaster
     UtcTime date{};
     std::string message_id;  // of the report, with angle brackets
     std::string
@@ -51,6 +60,12 @@ struct DsnInput {
     bool return_whole = true;
 
     std::vector<DsnRecipient> recipients;
+
+    DsnReader reader = DsnReader::sender;
+    // False: nothing for administrators, and no words of other hosts in the status part.
+    bool with_diagnostics = true;
+    std::string generating_server{};  // with diagnostics: the node
+    std::string original_header{};    // with diagnostics: shown to administrators; may be cut
 };
 
 struct DsnText {

@@ -1,7 +1,8 @@
-// Reports to the sender of a message (RFC 3464; reference 10): composes one DSN, streams the
-// original into it and commits it together with the mark that says so. One report is of one kind. A
-// report never answers a report: the caller never orders one for a null reverse-path. Owned by
-// QueueManager, used on the queue lane.
+// Reports on messages (RFC 3464; reference 10): composes one DSN, streams the original into it and
+// commits it together with the mark that says so. One report is of one kind and goes to one reader:
+// whom QueuedMessage::report_to names, or the postmaster in his place, who may get a copy too
+// (report_rules.hpp). A report that cannot be delivered makes one notice to the postmaster at most,
+// and nothing makes a report on that. Owned by QueueManager, used on the queue lane.
 #pragma once
 
 #include "transport/base/log.hpp"
@@ -12,8 +13,12 @@
 #include "transport/ports/directory.hpp"
 #include "transport/ports/queue_store.hpp"
 #include "transport/ports/tracking_sink.hpp"
-#include "transport/route/recipient_resolver.hpp"
+#include "transport/queue/categorize.hpp"
+#include "transport/queue/dsn_limiter.hpp"
 
+#include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace mailflow {
@@ -28,13 +33,13 @@ struct DsnOrder {
         DeliveryStatus status;
     };
 
-    std::vector<Recipient> recipients;
-    UtcTime retry_until{};  // delayed only
+    std::vector<Recipient> recipients;  // never empty; with one report_to
+    UtcTime retry_until{};              // delayed only
 };
 
 enum class DsnOutcome : std::uint8_t {
     committed,
-    undeliverable,  // the sender is an unknown recipient of ours: nobody to report to
+    undeliverable,  // nobody to report to, or one with too many reports: not owed any more
     failed,         // not now (store, disk, directory): the report is still owed
 };
 
@@ -61,23 +66,43 @@ class DsnGenerator {
         : parts_(parts) {}
 
     Task<DsnResult> report(DsnOrder order);
+    // The notice of reports that were not made (dsn_rate_limit), when it is time for it, or at
+    // once. Outcome `undeliverable`: there is none to send.
+    Task<DsnResult> report_withheld(OrganizationPtr organization, bool at_once);
 
   private:
-    [[nodiscard]] DsnInput describe(const DsnOrder& order, QueueId id);
-    [[nodiscard]] Submission make_submission(
-        const DsnOrder& order,
-        QueueId id,
-        const DsnText& text,
-        const StoredBody& body,
-        const ResolvedRecipient& to) const;
-    // The report's text and the original's, into a body of its own.
-    Task<Result<StoredBody>> write(
-        QueueId id, const DsnText& text, const QueuedMessage& original, bool whole);
-    Task<Result<>> copy_original(
-        BodyWriter& writer, const QueuedMessage& original, std::uint64_t octets);
+    // Whom a report is made for, and as whom he reads it.
+    struct Addressees {
+        std::vector<QueuedRecipient> recipients;  // none: nobody
+        std::vector<MessageVariant> variants;
+        DsnReader reader = DsnReader::sender;
+        bool counts = false;       // against the rate limit of the sender
+        std::string_view dropped;  // when there is nobody: why
+    };
+
+    Task<Result<Addressees>> addressees_of(const DsnOrder& order);
+    // Adds the address when mail to it goes to somebody.
+    Task<Result<>> add_path(
+        CategorizeRequest& request,
+        OrganizationPtr organization,
+        EmailAddress address,
+        std::uint8_t notify);
+    Task<Result<>> resolve(
+        Addressees& addressees, OrganizationPtr organization, CategorizeRequest request);
+    [[nodiscard]] bool is_over_limit(const DsnOrder& order) const;
+    void withhold(const DsnOrder& order);
+    void drop(const DsnOrder& order, std::string_view why);
+    [[nodiscard]] DsnInput describe(
+        const DsnOrder& order, DsnReader reader, QueueId id, const Content& original);
+    [[nodiscard]] QueuedMessage make_message(
+        QueueId id, std::string_view head, const StoredBody& body, Addressees addressees) const;
+    Task<Result<QueuedMessagePtr>> commit_text(
+        QueueId id, const std::string& text, Addressees addressees);
+    [[nodiscard]] std::string new_message_id(const Organization& organization, QueueId id);
     void track(const DsnOrder& order, const QueuedMessage* report, std::string_view detail);
 
     Parts parts_;
+    DsnLimiter limiter_;
 };
 
 }  // namespace mailflow

@@ -97,6 +97,10 @@ Task<void> QueueManager::stop(Duration limit) {
                 "queue stopped with attempts under way", {{"attempts", running_}});
         }
     }
+    if (!store_failed_) {
+        // In memory only: the next start finds the message.
+        co_await report_withheld(true);
+    }
     const auto flushed = co_await parts_.store.flush();
     if (!flushed) {
         on_store_error(flushed.error());

@@ -220,6 +220,8 @@ class QueueManager {
     void start_report(ActiveMessage& active, DsnKind kind);
     Task<void> report(DsnOrder order, bool for_sweep);
     void on_reported(const DsnOrder& order, const DsnResult& result);
+    Task<void> report_withheld(bool at_once);
+    void take_report(const DsnResult& result);
 
     // queue_refill.cpp: from the store into memory
     void request_refill(bool ready, bool due);

@@ -11,7 +11,8 @@ namespace mailflow {
 
 namespace {
 
-constexpr std::array kOutcomes = {DsnKind::failed, DsnKind::delivered, DsnKind::relayed};
+constexpr std::array kOutcomes = {
+    DsnKind::failed, DsnKind::delivered, DsnKind::relayed, DsnKind::expanded};
 
 NextHop hop_of(const std::string& key) {
     const auto parsed = NextHop::parse(key);
@@ -22,8 +23,12 @@ DsnKind outcome_of(const ActiveRecipient& recipient) noexcept {
     if (recipient.state == RecipientState::failed) {
         return DsnKind::failed;
     }
-    const bool is_relayed = recipient.last && recipient.last->action != DeliveryAction::delivered;
-    return is_relayed ? DsnKind::relayed : DsnKind::delivered;
+    const auto action = recipient.last ? recipient.last->action : DeliveryAction::delivered;
+    switch (action) {
+        case DeliveryAction::delivered: return DsnKind::delivered;
+        case DeliveryAction::expanded: return DsnKind::expanded;
+        default: return DsnKind::relayed;
+    }
 }
 
 bool concerns(const QueueChange& change, QueueId id) {
@@ -146,7 +151,11 @@ void QueueManager::deliver(
         hop.type == DeliveryType::mailbox ? TrackingEventId::deliver : TrackingEventId::send;
     journal(event, active, number, report.status, hop, took);
     const bool is_owed = owes_success(
-        *active.message, active.stored(number), report.status.action, report.passed_on);
+        *active.message,
+        active.stored(number),
+        report.status.action,
+        report.passed_on,
+        *parts_.organization);
     recipient.state = RecipientState::delivered;
     recipient.reported = !is_owed;
     if (is_owed && !active.owed_since) {
@@ -167,7 +176,9 @@ void QueueManager::fail(
     recipient.state = RecipientState::failed;
     recipient.last = std::move(status);
     const bool is_owed =
-        owes_failure(*active.message, active.stored(number)) && active.removal.value_or(true);
+        owes_failure(
+            *active.message, active.stored(number), recipient.last->status, *parts_.organization) &&
+        active.removal.value_or(true);
     recipient.reported = !is_owed;
     if (is_owed && !active.owed_since) {
         active.owed_since = now();
@@ -319,15 +330,15 @@ bool QueueManager::is_named(
     const auto& message = *active.message;
     const auto& recipient = active.recipients[position];
     if (kind != DsnKind::delayed) {
-        return is_final(recipient.state) && !recipient.reported &&
-               !message.envelope.reverse_path.is_null() && outcome_of(recipient) == kind;
+        return is_final(recipient.state) && !recipient.reported && outcome_of(recipient) == kind;
     }
     // New mail is not late, unless its sender said when it is.
     const bool is_waiting =
         recipient.state == RecipientState::deferred ||
         (recipient.state == RecipientState::ready && is_past_deadline(message, now()));
     return is_waiting && !recipient.delay_notified &&
-           owes_delay_notice(message, message.recipients[position], schedule_, now());
+           owes_delay_notice(
+               message, message.recipients[position], schedule_, now(), *parts_.organization);
 }
 
 bool QueueManager::owes_report(const ActiveMessage& active, DsnKind kind) const noexcept {
@@ -383,8 +394,15 @@ void QueueManager::start_report(ActiveMessage& active, DsnKind kind) {
     order.original = active.message;
     order.organization = parts_.organization;
     order.retry_until = schedule_.expires_at(active.message->starts());
+    // One report for each who is told: the others' turns come when this one is committed.
+    const ReversePath* reader = nullptr;
     for (std::size_t i = 0; i < active.recipients.size(); ++i) {
-        if (is_named(active, i, kind)) {
+        if (!is_named(active, i, kind)) {
+            continue;
+        }
+        const auto& report_to = active.message->report_to(active.message->recipients[i]);
+        reader = reader == nullptr ? &report_to : reader;
+        if (report_to == *reader) {
             order.recipients.push_back(
                 {active.message->recipients[i].number,
                  active.recipients[i].last.value_or(DeliveryStatus{})});
@@ -443,11 +461,26 @@ void QueueManager::on_reported(const DsnOrder& order, const DsnResult& result) {
         active.owed_since.reset();
     }
     settle(id);
+    take_report(result);
+    commit_changes();
+}
+
+void QueueManager::take_report(const DsnResult& result) {
     if (result.report && active_.find(result.report->id) == nullptr &&
         !active_.was_read(result.report->id)) {
         take_new(result.report);
     }
-    commit_changes();
+}
+
+// The postmaster's notice of reports over the rate limit.
+Task<void> QueueManager::report_withheld(bool at_once) {
+    const auto result = co_await dsn_.report_withheld(parts_.organization, at_once);
+    if (result.outcome == DsnOutcome::failed) {
+        on_store_error(result.error);
+    } else if (can_work()) {
+        take_report(result);
+        commit_changes();
+    }
 }
 
 }  // namespace mailflow

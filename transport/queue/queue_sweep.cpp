@@ -40,6 +40,7 @@ Task<void> QueueManager::maintain(bool is_start) {
     co_await report_pending();
     co_await sweep_age();
     co_await keep_appointments();
+    co_await report_withheld(false);
     report_overdue();
     forget_hops();
     end_maintenance();

@@ -110,6 +110,7 @@ TEST_CASE("a body on disk is read back for the report", "[queue][dsn]") {
 
 TEST_CASE("nothing is reported to the null sender", "[queue][dsn]") {
     QueueFixture f;
+    f.organization.transport.double_bounce = DoubleBounce::drop;
     f.start();
     refuse_all(f);
 
@@ -123,6 +124,7 @@ TEST_CASE("nothing is reported to the null sender", "[queue][dsn]") {
 
 TEST_CASE("a report that cannot be delivered ends there", "[queue][dsn]") {
     QueueFixture f;
+    f.organization.transport.double_bounce = DoubleBounce::drop;
     f.start();
     refuse_all(f);
     f.mailbox.answer_with([](const auto& job) { return report_failed(job, "552 5.2.2 full"); });
@@ -135,6 +137,7 @@ TEST_CASE("a report that cannot be delivered ends there", "[queue][dsn]") {
 
 TEST_CASE("no report goes to a sender who does not exist here", "[queue][dsn]") {
     QueueFixture f;
+    f.organization.transport.double_bounce = DoubleBounce::drop;
     f.start();
     refuse_all(f);
 

@@ -51,6 +51,7 @@ TEST_CASE("a message expires after its time and its sender is told", "[queue][sw
 TEST_CASE("messages of a dead hop expire although it is never tried again", "[queue][sweep]") {
     QueueFixture f;
     f.organization.transport.delay_dsn_enabled = false;
+    f.organization.transport.dsn_rate_limit.reset();
     f.organization.transport.queue_glitch_retry_interval = hours(1000);
     f.organization.transport.long_retry_interval = hours(1000);
     f.limits.active_rows = 100;
@@ -70,6 +71,7 @@ TEST_CASE("messages of a dead hop expire although it is never tried again", "[qu
 
 TEST_CASE("a restart does not lose expiry", "[queue][sweep]") {
     QueueFixture f;
+    f.organization.transport.double_bounce = DoubleBounce::drop;
     f.start();
     f.smtp.answer_with(refuse);
     const auto id = f.send("", {"carol@example.org"});

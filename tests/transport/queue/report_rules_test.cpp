@@ -13,6 +13,20 @@ constexpr auto kDelay = static_cast<std::uint8_t>(NotifyOn::delay);
 
 const UtcTime kAccepted{Duration(1'700'000'000'000)};
 const RetrySchedule kSchedule{TransportSettings()};
+const EnhancedStatus kUnknown{5, 1, 1};
+
+Organization::Parts parts() {
+    Organization::Parts made;
+    made.accepted_domains.push_back(
+        {"contoso.com",
+         DomainName::parse("contoso.com").value(),
+         false,
+         AcceptedDomainType::authoritative,
+         true});
+    return made;
+}
+
+const Organization kOrganization{parts()};
 
 QueuedRecipient recipient(std::uint8_t notify) {
     return {
@@ -66,17 +80,23 @@ TEST_CASE("RFC 3461 §4.1: NOTIFY says which reports are owed", "[queue][report]
         const auto from_alice = message();
         const auto from_nobody = message(false);
 
-        CHECK(owes_failure(from_alice, one) == row.failure);
-        CHECK(owes_success(from_alice, one, DeliveryAction::delivered, {}) == row.delivered);
-        CHECK(owes_success(from_alice, one, DeliveryAction::relayed, {}) == row.relayed);
+        CHECK(owes_failure(from_alice, one, kUnknown, kOrganization) == row.failure);
         CHECK(
-            owes_delay_notice(from_alice, one, kSchedule, after(std::chrono::hours(4))) ==
+            owes_success(from_alice, one, DeliveryAction::delivered, {}, kOrganization) ==
+            row.delivered);
+        CHECK(
+            owes_success(from_alice, one, DeliveryAction::relayed, {}, kOrganization) ==
+            row.relayed);
+        CHECK(
+            owes_delay_notice(
+                from_alice, one, kSchedule, after(std::chrono::hours(4)), kOrganization) ==
             row.delay);
-        CHECK_FALSE(owes_success(from_alice, one, DeliveryAction::relayed, {.dsn = true}));
+        CHECK_FALSE(
+            owes_success(from_alice, one, DeliveryAction::relayed, {.dsn = true}, kOrganization));
 
-        CHECK_FALSE(owes_failure(from_nobody, one));
-        CHECK_FALSE(owes_success(from_nobody, one, DeliveryAction::delivered, {}));
-        CHECK_FALSE(owes_delay_notice(from_nobody, one, kSchedule, after(std::chrono::hours(9))));
+        CHECK_FALSE(owes_success(from_nobody, one, DeliveryAction::delivered, {}, kOrganization));
+        CHECK_FALSE(owes_delay_notice(
+            from_nobody, one, kSchedule, after(std::chrono::hours(9)), kOrganization));
     }
 }
 
@@ -99,10 +119,13 @@ TEST_CASE("RFC 2852 §4: relaying is told where nobody else tells the rest", "[q
         const auto late_goes_on = by(60, false, row.trace);
         CHECK(
             owes_success(
-                late_goes_on, recipient(row.notify), DeliveryAction::relayed, row.passed_on) ==
-            row.is_owed);
-        CHECK_FALSE(
-            owes_success(late_goes_on, recipient(row.notify), DeliveryAction::delivered, {}));
+                late_goes_on,
+                recipient(row.notify),
+                DeliveryAction::relayed,
+                row.passed_on,
+                kOrganization) == row.is_owed);
+        CHECK_FALSE(owes_success(
+            late_goes_on, recipient(row.notify), DeliveryAction::delivered, {}, kOrganization));
     }
 }
 
@@ -112,13 +135,17 @@ TEST_CASE("RFC 2852 §4: the time to deliver by is when it is late", "[queue][re
     const auto notify = by(60, false);
     const auto give_back = by(60, true);
 
-    CHECK_FALSE(owes_delay_notice(notify, recipient(0), kSchedule, after(seconds(59))));
-    CHECK(owes_delay_notice(notify, recipient(0), kSchedule, after(seconds(60))));
-    CHECK(owes_delay_notice(notify, recipient(kFailure), kSchedule, after(seconds(60))));
-    CHECK_FALSE(owes_delay_notice(notify, recipient(kNever), kSchedule, after(seconds(60))));
+    CHECK_FALSE(
+        owes_delay_notice(notify, recipient(0), kSchedule, after(seconds(59)), kOrganization));
+    CHECK(owes_delay_notice(notify, recipient(0), kSchedule, after(seconds(60)), kOrganization));
+    CHECK(owes_delay_notice(
+        notify, recipient(kFailure), kSchedule, after(seconds(60)), kOrganization));
+    CHECK_FALSE(
+        owes_delay_notice(notify, recipient(kNever), kSchedule, after(seconds(60)), kOrganization));
     // One notice, at the time the sender set.
-    CHECK_FALSE(owes_delay_notice(by(36'000, false), recipient(0), kSchedule, after(hours(5))));
-    CHECK(owes_delay_notice(by(-5, false), recipient(0), kSchedule, kAccepted));
+    CHECK_FALSE(owes_delay_notice(
+        by(36'000, false), recipient(0), kSchedule, after(hours(5)), kOrganization));
+    CHECK(owes_delay_notice(by(-5, false), recipient(0), kSchedule, kAccepted, kOrganization));
 
     CHECK_FALSE(must_return(give_back, after(seconds(59))));
     CHECK(must_return(give_back, after(seconds(60))));
@@ -126,13 +153,47 @@ TEST_CASE("RFC 2852 §4: the time to deliver by is when it is late", "[queue][re
     CHECK_FALSE(must_return(message(), after(hours(500))));
 }
 
+TEST_CASE("the readers of a report are the sender and the postmaster", "[queue][report]") {
+    auto made = parts();
+    made.transport.generate_copy_of_dsn_for = {kUnknown};
+    made.remote_domains.push_back({.name = "Default", .domain = std::nullopt});
+    made.remote_domains[0].ndr_enabled = false;
+    made.remote_domains[0].ndr_diagnostic_info_enabled = false;
+    const Organization organization(made);
+    made.transport.double_bounce = DoubleBounce::drop;
+    const Organization dropping(made);
+    auto from_outside = message();
+    from_outside.envelope.reverse_path = ReversePath::parse("<a@example.net>").value();
+    const auto one = recipient(0);
+    const auto of = [&](DsnKind kind, const QueuedMessage& about, EnhancedStatus status) {
+        return readers_of(kind, about, one, status, organization);
+    };
+
+    // Our own domains have no switches.
+    CHECK(of(DsnKind::failed, message(), {5, 2, 2}) == ReportReaders{true, false});
+    CHECK(of(DsnKind::failed, message(), kUnknown) == ReportReaders{true, true});
+    CHECK(of(DsnKind::failed, from_outside, kUnknown) == ReportReaders{false, true});
+    CHECK_FALSE(of(DsnKind::delayed, from_outside, {4, 4, 1}).any());
+    CHECK(of(DsnKind::delivered, from_outside, kUnknown) == ReportReaders{true, false});
+    CHECK(of(DsnKind::failed, message(false), {5, 2, 2}) == ReportReaders{false, true});
+    CHECK_FALSE(of(DsnKind::delayed, message(false), kUnknown).any());
+    CHECK_FALSE(of(DsnKind::delivered, message(false), {}).any());
+    CHECK_FALSE(readers_of(DsnKind::failed, message(false), one, kUnknown, dropping).any());
+    CHECK_FALSE(
+        readers_of(DsnKind::failed, message(), recipient(kNever), kUnknown, organization).any());
+    CHECK(shows_diagnostics(message().envelope.reverse_path, organization));
+    CHECK_FALSE(shows_diagnostics(from_outside.envelope.reverse_path, organization));
+    CHECK(owes_failure(message(false), one, kUnknown, organization));
+    CHECK_FALSE(owes_failure(message(false), recipient(kNever), kUnknown, organization));
+}
+
 TEST_CASE("RFC 4865: a message that is released later ages from then on", "[queue][report]") {
     using std::chrono::hours;
     auto later = message();
     later.envelope.release = after(hours(24));
 
-    CHECK_FALSE(owes_delay_notice(later, recipient(0), kSchedule, after(hours(27))));
-    CHECK(owes_delay_notice(later, recipient(0), kSchedule, after(hours(28))));
+    CHECK_FALSE(owes_delay_notice(later, recipient(0), kSchedule, after(hours(27)), kOrganization));
+    CHECK(owes_delay_notice(later, recipient(0), kSchedule, after(hours(28)), kOrganization));
 }
 
 }  // namespace mailflow
