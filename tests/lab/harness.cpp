@@ -208,7 +208,12 @@ class Harness {
                 if (tries == kTries) throw;
             }
         }
-        ctl({"transport-config", "set", "--message-retry-interval", "2s"});
+        ctl({"transport-config",
+             "set",
+             "--message-retry-interval",
+             "2s",
+             "--dsn-rate-limit",
+             "unlimited"});
         const auto status = boost::json::parse(ctl({"status", "--json"}));
         for (const auto& listener : status.at("listeners").as_array()) {
             const auto endpoint =

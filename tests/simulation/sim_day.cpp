@@ -222,7 +222,11 @@ void Day::configure() {
          {"long_retry_interval", "30m"},
          {"message_retry_interval", "12m"},
          {"message_expiration_timeout", "6h"},
-         {"delay_notification_timeout", "90m"}}));
+         {"delay_notification_timeout", "90m"},
+         // The ledger counts what senders are told, each of them, and nobody else.
+         {"dsn_rate_limit", "unlimited"},
+         {"double_bounce", "drop"},
+         {"generate_copy_of_dsn_for", boost::json::array{"5.4.8"}}}));
     server_->administer(create_object(
         "receive-connector",
         "Applications",

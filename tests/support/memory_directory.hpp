@@ -66,7 +66,8 @@ class MemoryDirectory final : public Directory {
     Task<Result<bool>> is_member(std::string group, std::string recipient) override {
         ++look_ups_;
         if (error_) {
-            co_return error_;
+            // A bool could be made of an error code too.
+            co_return Result<bool>(boost::system::in_place_error, error_);
         }
         // The groups that are reached through `depth` groups.
         std::set<std::string, Less> reached{group};
