@@ -321,6 +321,21 @@ TEST_CASE("attack case 8: old versions and weak ciphers find nobody", "[certs][t
     CHECK_FALSE(is_accepted(TLS1_2_VERSION, "aNULL:eNULL:@SECLEVEL=0"));
 }
 
+// OpenSSL's defaults and its security level refuse these too; we do not rely on them.
+TEST_CASE(
+    "attack case 8: old versions, compression and renegotiation are switched off",
+    "[certs][tls][attack]") {
+    const auto connector = anonymous();
+    const auto context = make({connector}).set->server_context(connector);
+    const auto has = [&context](std::uint64_t option) {
+        return (SSL_CTX_get_options(context.get()) & option) != 0;
+    };
+
+    CHECK(SSL_CTX_get_min_proto_version(context.get()) == TLS1_2_VERSION);
+    CHECK(has(SSL_OP_NO_COMPRESSION));
+    CHECK(has(SSL_OP_NO_RENEGOTIATION));
+}
+
 TEST_CASE("a client without AES in hardware gets ChaCha20", "[certs][tls]") {
     const auto connector = anonymous();
     const auto context = make({connector}).set->server_context(connector);

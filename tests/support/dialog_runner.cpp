@@ -119,6 +119,8 @@ class Player {
             submit(rest);
         } else if (verb == "tls") {
             begin_tls(rest);
+        } else if (verb == "reads") {
+            peer_->limit_reads(std::stoul(rest));
         } else if (verb == "wait") {
             f_.test.advance(std::chrono::seconds(std::stoul(rest)));
         } else if (verb == "end") {

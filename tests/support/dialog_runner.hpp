@@ -15,6 +15,7 @@
 //   S: text           the server's next line begins with this
 //   S~ regex          the server's next line matches this as a whole
 //   rest              what is left of a reply of several lines, whatever it says
+//   reads N           the server gets at most N octets of the client by one read
 //   quiet             the server has said nothing more
 //   wait SECONDS      time passes
 //   end               the client closes its sending side

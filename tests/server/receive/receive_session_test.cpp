@@ -232,6 +232,25 @@ TEST_CASE("attack case 38: a wall clock that jumps moves no deadline", "[receive
     }
 }
 
+TEST_CASE("attack case 38: a wall clock that jumps moves no rate", "[receive][session]") {
+    for (const auto jump : {-1h, 1h}) {
+        ReceiveFixture f;
+        f.connector().message_rate_limit = 1;
+        auto first = greet(f);
+        say(f, first, kEnvelope);
+        f.test.clock.step_wall(jump);
+
+        auto second = greet(f);
+        say(f, second, kEnvelope);
+        f.test.advance(1min);
+        auto third = greet(f);
+        say(f, third, kEnvelope);
+
+        CHECK(second.received().starts_with("421 4.4.2 "));
+        CHECK(third.received().starts_with("250 2.1.0 "));
+    }
+}
+
 TEST_CASE("a command of a plain session costs few allocations", "[receive][session][cost]") {
     ReceiveFixture f;
     f.lane.services.log = Log();

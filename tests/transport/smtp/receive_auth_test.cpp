@@ -211,7 +211,8 @@ TEST_CASE("attack case 23: AUTH that needs TLS says so", "[smtp][receive][auth]"
     CHECK(without.say("AUTH PLAIN YWJj") == "502 5.5.1 Command not implemented");
 }
 
-TEST_CASE("RFC 4954 §4: lines may be longer where AUTH is offered", "[smtp][receive][auth]") {
+TEST_CASE(
+    "attack case 11: lines may be longer only where AUTH is offered", "[smtp][receive][auth]") {
     Session plain;
     CHECK(plain.protocol.max_line() == kMaxCommandLine);
     Session session(with_auth());
