@@ -158,7 +158,8 @@ TEST_CASE("a later start uses what is there", "[certs]") {
     CHECK(contexts->server_context(connector) != nullptr);
 }
 
-TEST_CASE("without the right key file nothing starts, and its name is said", "[certs]") {
+TEST_CASE(
+    "attack case 37: without the right key file nothing starts, and its name is said", "[certs]") {
     Fixture fixture;
     REQUIRE(fixture.open());
     const auto before = fixture.records();

@@ -156,7 +156,8 @@ std::size_t unreported(FoldedQueue& queue) {
 }  // namespace
 
 TEST_CASE(
-    "Every acknowledged message is whole after kill -9, again and again", "[storage][crash]") {
+    "Attack case 36: every acknowledged message is whole after kill -9, again and again",
+    "[storage][crash]") {
     const TempDirectory directory;
     std::vector<std::uint64_t> acknowledged;
     std::uint64_t first = 1;

@@ -153,7 +153,7 @@ TEST_CASE("A blob is read in pieces, a missing one is not found", "[storage][bod
 
 // ---- versions and damage
 
-TEST_CASE("A database of a newer program is refused in words", "[storage][queue]") {
+TEST_CASE("Attack case 37: a database of a newer program is refused in words", "[storage][queue]") {
     FoldedQueue queue;
     queue.test.run(queue.database->close());
     queue.database.reset();

@@ -9,7 +9,8 @@
 namespace mailflow {
 
 TEST_CASE(
-    "A second holder of a state directory is refused and told who has it", "[storage][files]") {
+    "Attack case 37: a second holder of a state directory is refused and told who has it",
+    "[storage][files]") {
     const TempDirectory directory;
     const auto first = StateLock::take(directory.path());
     REQUIRE(first);

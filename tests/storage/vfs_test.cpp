@@ -41,7 +41,7 @@ TEST_CASE("A healthy disk is passed through", "[storage][vfs]") {
     CHECK(latched.faults.count(DiskOperation::sync) > 0);
 }
 
-TEST_CASE("After one failed sync every write and sync fails", "[storage][vfs]") {
+TEST_CASE("Attack case 35: after one failed sync every write and sync fails", "[storage][vfs]") {
     Latched latched;
     latched.faults.fail(DiskOperation::sync, 1, DiskFault::io_error);
 
@@ -57,7 +57,7 @@ TEST_CASE("After one failed sync every write and sync fails", "[storage][vfs]") 
     CHECK(latched.db.number("SELECT count(*) FROM t") == 0);
 }
 
-TEST_CASE("A full disk on a write is told and forgotten", "[storage][vfs]") {
+TEST_CASE("Attack case 34: a full disk on a write is told and forgotten", "[storage][vfs]") {
     Latched latched;
     latched.faults.fail(DiskOperation::write, 1, DiskFault::disk_full);
 
