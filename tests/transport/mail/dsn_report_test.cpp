@@ -59,7 +59,9 @@ DsnInput report(DsnRecipient recipient) {
         .arrival = time("2026-11-23T08:40:15Z"),
         .smtputf8 = false,
         .return_whole = true,
-        .recipients = {std::move(recipient)}};
+        .recipients = {std::move(recipient)},
+        .generating_server = "mx.example.com",
+        .original_header = "Subject: Quarterly figures\r\n"};
 }
 
 bool contains(const std::string& text, std::string_view part) {
@@ -86,12 +88,13 @@ TEST_CASE("RFC 3464: a failed report, octet by octet", "[mail][dsn]") {
         "\tboundary=\"b0123456789\"\r\n"
         "\r\n"
         "--b0123456789\r\n"
-        "Content-Type: text/plain; charset=us-ascii\r\n"
+        "Content-Type: text/plain; charset=utf-8\r\n"
         "\r\n"
         "Delivery has failed to these recipients or groups:\r\n"
         "\r\n"
         "bob@example.org\r\n"
-        "The address was not found at its destination. Check it and send the message again.\r\n"
+        "The address was not found at its destination. Check the address for typing\r\n"
+        "errors and send the message again.\r\n"
         "\r\n"
         "Diagnostic information for administrators:\r\n"
         "\r\n"
@@ -100,6 +103,10 @@ TEST_CASE("RFC 3464: a failed report, octet by octet", "[mail][dsn]") {
         "bob@example.org\r\n"
         "mx.example.org\r\n"
         "Remote Server returned '550 5.1.1 User unknown'\r\n"
+        "\r\n"
+        "Original message headers:\r\n"
+        "\r\n"
+        "Subject: Quarterly figures\r\n"
         "\r\n"
         "--b0123456789\r\n"
         "Content-Type: message/delivery-status\r\n"
@@ -143,6 +150,10 @@ TEST_CASE("RFC 3461: a report of success says what the server did", "[mail][dsn]
              DeliveryAction::relayed,
              "Subject: Relayed: Quarterly figures\r\n",
              "Handed to the mail server of the destination."},
+            {DsnKind::expanded,
+             DeliveryAction::expanded,
+             "Subject: Expanded: Quarterly figures\r\n",
+             "Handed on to the members of the group."},
         }));
     auto recipient = refused_by_remote();
     recipient.status.action = action;
@@ -205,7 +216,10 @@ TEST_CASE("A delayed report says until when it is tried", "[mail][dsn]") {
     CHECK(contains(text.head, "Subject: Delivery delayed: Quarterly figures\r\n"));
     CHECK(contains(text.head, "Action: delayed\r\nStatus: 4.4.1\r\n"));
     CHECK(contains(text.head, "Will-Retry-Until: Sat, 28 Nov 2026 08:40:15 +0000\r\n"));
-    CHECK(contains(text.head, "It will be tried until\r\nSat, 28 Nov 2026 08:40:15 +0000.\r\n"));
+    CHECK(contains(
+        text.head,
+        "The message has not been delivered yet. The recipient's mail server does not\r\n"
+        "answer. It will be tried until Sat, 28 Nov 2026 08:40:15 +0000.\r\n"));
 }
 
 TEST_CASE("A report is read back as it was written", "[mail][dsn]") {
