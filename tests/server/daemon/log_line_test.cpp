@@ -25,12 +25,14 @@ TEST_CASE(
         "subject=\"two \\\"words\\\"\\x0a\" empty=\"\"");
 }
 
-TEST_CASE("Attack case 27: a JSON line escapes what came from the network", "[daemon][log]") {
-    const auto line =
-        log_line(LogFormat::json, kTime, LogLevel::warning, "x", {{"n", 1}, {"t", "a\"b\n"}});
+TEST_CASE("Attack case 27: what came from the network ends no line of the log", "[daemon][log]") {
+    const auto line = [](LogFormat format) {
+        return log_line(format, kTime, LogLevel::warning, "x", {{"n", 1}, {"t", "a\"b\n"}});
+    };
 
     CHECK(
-        line ==
+        line(LogFormat::json) ==
         "{\"time\":\"2026-11-23T08:40:16.123Z\",\"level\":\"warning\",\"event\":\"x\",\"n\":1,"
         "\"t\":\"a\\\"b\\u000a\"}");
+    CHECK(line(LogFormat::text) == "2026-11-23T08:40:16.123Z warning x n=1 t=\"a\\\"b\\x0a\"");
 }
