@@ -35,6 +35,12 @@ const ReversePath& reader_of(const DsnOrder& order) {
     return original.report_to(original.recipients.at(order.recipients.front().number));
 }
 
+// Whose share of reports it takes from: the postmaster's, when nobody sent the original.
+EmailAddress counted_for(const DsnOrder& order) {
+    const auto& reader = reader_of(order);
+    return reader.is_null() ? postmaster_of(*order.organization) : reader.address();
+}
+
 ReportReaders readers_of(const DsnOrder& order) {
     ReportReaders readers;
     for (const auto& [number, status] : order.recipients) {
@@ -180,7 +186,7 @@ Task<DsnResult> DsnGenerator::report(DsnOrder order) {
         co_return result;
     }
     if (counts) {
-        limiter_.count(reader_of(order).address(), parts_.clock.monotonic());
+        limiter_.count(counted_for(order), parts_.clock.monotonic());
     }
     parts_.log.info(
         "report committed",
@@ -200,9 +206,11 @@ Task<Result<DsnGenerator::Addressees>> DsnGenerator::addressees_of(const DsnOrde
     Addressees addressees;
     CategorizeRequest request;
     auto readers = readers_of(order);
-    if (readers.sender && is_over_limit(order)) {
+    const bool has_sender = !order.original->envelope.reverse_path.is_null();
+    if ((readers.sender || (readers.postmaster && !has_sender)) && is_over_limit(order)) {
         withhold(order);
         readers.sender = false;
+        readers.postmaster = readers.postmaster && has_sender;
     }
     if (readers.sender) {
         const auto known =
@@ -221,9 +229,9 @@ Task<Result<DsnGenerator::Addressees>> DsnGenerator::addressees_of(const DsnOrde
                  order.organization->transport().double_bounce == DoubleBounce::postmaster);
         }
     } else {
-        addressees.reader = order.original->envelope.reverse_path.is_null()
-                                ? DsnReader::postmaster_no_sender
-                                : DsnReader::postmaster_copy;
+        addressees.reader =
+            has_sender ? DsnReader::postmaster_copy : DsnReader::postmaster_no_sender;
+        addressees.counts = !has_sender;
     }
     if (readers.postmaster) {
         const auto known = co_await add_path(
@@ -274,6 +282,9 @@ Task<Result<>> DsnGenerator::resolve(
     if (!found) {
         co_return found.error();
     }
+    if (found->recipients.empty()) {
+        addressees.dropped = "report dropped: mail to its reader goes to nobody";
+    }
     addressees.recipients = std::move(found->recipients);
     addressees.variants = std::move(found->variants);
     co_return Result<>();
@@ -281,7 +292,7 @@ Task<Result<>> DsnGenerator::resolve(
 
 bool DsnGenerator::is_over_limit(const DsnOrder& order) const {
     return !limiter_.allows(
-        reader_of(order).address(),
+        counted_for(order),
         order.organization->transport().dsn_rate_limit,
         parts_.clock.monotonic());
 }
@@ -295,7 +306,7 @@ void DsnGenerator::withhold(const DsnOrder& order) {
         .time = parts_.clock.now(),
         .kind = order.kind,
         .queue_id = order.original->id.text(),
-        .reader = reader_of(order).address().text(),
+        .reader = counted_for(order).text(),
         .recipients = {},
         .status = {}};
     for (const auto& [number, status] : order.recipients) {
@@ -303,7 +314,7 @@ void DsnGenerator::withhold(const DsnOrder& order) {
         report.status = status.status.is_given() ? status.status.text() : std::string();
     }
     limiter_.collect(std::move(report), parts_.clock.monotonic());
-    track(order, nullptr, "report withheld: the sender had too many within the hour");
+    track(order, nullptr, "report withheld: its reader had too many within the hour");
 }
 
 // Nobody is told; tracking says why, unless it did.
