@@ -84,6 +84,7 @@ PRAGMA user_version = 3;
     // mailboxes have a UPN, so many may be without. `reference` is every name of another recipient
     // but members (ReferenceRole), `member` the members of groups: by their current names, so that
     // a large group is read page by page. `recipient_count`: by kind. The triggers keep both true.
+    // Addresses of a recipient are read from their index alone.
     SchemaStep{R"(
 ALTER TABLE recipient ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE recipient ADD COLUMN initials TEXT NOT NULL DEFAULT '';
@@ -104,6 +105,8 @@ ALTER TABLE recipient ADD COLUMN send_oof_to_originator INTEGER NOT NULL DEFAULT
 DROP INDEX recipient_upn;
 CREATE UNIQUE INDEX recipient_upn ON recipient(upn_key) WHERE upn_key <> '';
 CREATE INDEX recipient_kind ON recipient(kind, name);
+DROP INDEX address_recipient;
+CREATE INDEX address_recipient ON address(recipient, position, text);
 CREATE TABLE attribute(
     recipient INTEGER NOT NULL,
     name TEXT NOT NULL,

@@ -1,13 +1,29 @@
 #include "storage/organization_writer.hpp"
 
+#include <sqlite3.h>
+
 namespace mailflow {
 
 namespace {
 
-// Each commit writes a few pages: the log stays below a few megabytes.
+// Most commits write a few pages: the log stays below a few megabytes. A batch of recipients writes
+// thousands.
 constexpr unsigned kCommitsPerCheckpoint = 256;
+constexpr int kPagesPerCheckpoint = 4096;
 
 }  // namespace
+
+OrganizationWriter::OrganizationWriter(SqliteConnection& connection, const Clock& clock) noexcept
+    : connection_(connection)
+    , clock_(clock) {
+    ::sqlite3_wal_hook(connection_.database().getHandle(), &OrganizationWriter::on_commit, this);
+}
+
+int OrganizationWriter::on_commit(
+    void* self, sqlite3* /*database*/, const char* /*name*/, int pages) noexcept {
+    static_cast<OrganizationWriter*>(self)->log_pages_ = pages;
+    return SQLITE_OK;
+}
 
 std::uint64_t OrganizationWriter::version() {
     return static_cast<std::uint64_t>(
@@ -26,7 +42,7 @@ std::uint64_t OrganizationWriter::add_version(const ChangeAuthor& author) {
 }
 
 void OrganizationWriter::committed() {
-    if (++commits_ < kCommitsPerCheckpoint) {
+    if (++commits_ < kCommitsPerCheckpoint && log_pages_ < kPagesPerCheckpoint) {
         return;
     }
     commits_ = 0;

@@ -1,6 +1,7 @@
 #include "storage/organization_schema.hpp"
-#include "tests/conformance/recipient_store_conformance.hpp"
+#include "tests/conformance/directory_conformance.hpp"
 #include "tests/storage/organization_fixture.hpp"
+#include "tests/support/memory_directory.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <catch2/catch.hpp>
@@ -45,6 +46,55 @@ struct DirectoryFixture : OrganizationFixture {
 };
 
 }  // namespace
+
+TEST_CASE("the directory over SQLite keeps the port's promises", "[storage][conformance]") {
+    DirectoryFixture fixture;
+    auto& recipients = fixture.database->recipients();
+    const auto add = [&](const MailRecipient& recipient) {
+        REQUIRE(fixture.test.run(recipients.create(recipient, {"me", "add"})));
+    };
+    const auto set_members = [&](const std::string& group, const std::vector<std::string>& names) {
+        REQUIRE(fixture.test.run(recipients.edit_members(group, names, {}, {"me", "edit"})));
+    };
+
+    check_directory(fixture.test, *fixture.directory_of_lane, add, set_members);
+}
+
+TEST_CASE("the directory in memory keeps the port's promises", "[support][conformance]") {
+    TestLane test;
+    MemoryDirectory directory;
+    const auto add = [&](const MailRecipient& recipient) {
+        directory.add(recipient);
+    };
+    const auto set_members = [&](const std::string& group, const std::vector<std::string>& names) {
+        directory.set_members(group, names);
+    };
+
+    check_directory(test, directory, add, set_members);
+}
+
+TEST_CASE(
+    "the directory remembers names, also of nobody, until recipients change",
+    "[storage][directory]") {
+    DirectoryFixture fixture;
+    fixture.add("alice");
+    const auto name = [&](const std::string& text) {
+        const auto found = fixture.test.run(fixture.directory_of_lane->find_by_name(text)).value();
+        return found == nullptr ? "nobody" : found->name;
+    };
+    CHECK(name("alice") == "alice");
+    CHECK(name("bob") == "nobody");
+    const auto looked_up = fixture.directory_of_lane->batches();
+
+    CHECK(name("ALICE") == "alice");
+    CHECK(name("Bob") == "nobody");
+    CHECK(fixture.directory_of_lane->batches() == looked_up);
+    CHECK(fixture.directory_of_lane->cached_names() == 2);
+    fixture.add("bob");
+
+    CHECK(name("bob") == "bob");
+    CHECK(fixture.directory_of_lane->cached_names() == 1);
+}
 
 TEST_CASE("the directory knows recipients by any address, without case", "[storage][directory]") {
     DirectoryFixture fixture;

@@ -163,7 +163,8 @@ class MemoryRecipientStore final : public RecipientStore {
                 if (names_nobody[i]) continue;
                 auto unnamed = recipients[i];
                 forget_names(unnamed);
-                results[i] = put(recipients_.find(unnamed.name), std::move(unnamed));
+                const auto known = recipients_.find(unnamed.name);
+                results[i] = put(known, std::move(unnamed));
             }
             for (std::size_t i = 0; i < recipients.size(); ++i) {
                 if (!results[i]) continue;
