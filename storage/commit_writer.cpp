@@ -12,9 +12,15 @@ namespace {
 // About what an item brings into the log, for the limit of a group.
 std::size_t weight_of(const CommitItem& item) noexcept {
     constexpr std::size_t kRow = 512;
-    const auto of_submission = [](const Submission& submission) {
-        const auto& message = submission.message;
+    const auto of_message = [](const QueuedMessage& message) {
         return (message.recipients.size() + 1) * kRow + (message.body ? message.body->size() : 0);
+    };
+    const auto of_submission = [&of_message](const Submission& submission) {
+        auto weight = of_message(submission.message);
+        for (const auto& copy : submission.copies) {
+            weight += of_message(copy);
+        }
+        return weight;
     };
     if (const auto* fresh = std::get_if<NewMessage>(&item.work)) {
         return of_submission(fresh->submission);
@@ -206,6 +212,9 @@ CommitOutcome CommitWriter::write(const CommitItem& item) {
     constexpr std::size_t kDueSlice = 1000;
     if (const auto* fresh = std::get_if<NewMessage>(&item.work)) {
         rows_.insert(fresh->submission.message);
+        for (const auto& copy : fresh->submission.copies) {
+            rows_.insert(copy);
+        }
     } else if (const auto* report = std::get_if<NewReport>(&item.work)) {
         rows_.insert(report->report.message);
         rows_.mark(report->mark);

@@ -11,9 +11,10 @@ namespace mailflow {
 
 namespace {
 
-// 1: without DSN requests, edits and what else came with them (has_extras).
+// 1: without DSN requests, edits and what else came with them (has_extras). 2: without variants and
+// the places of mailboxes (has_variants).
 constexpr std::uint64_t kFirstFormat = 1;
-constexpr std::uint64_t kFormat = 2;
+constexpr std::uint64_t kFormat = 3;
 
 // Keeps small numbers short on both sides of 0; times may lie before 1970 when the clock is wrong.
 std::uint64_t zigzag(std::int64_t value) noexcept {
@@ -59,6 +60,8 @@ class Unpacker {
     }
 
     [[nodiscard]] bool has_extras() const noexcept { return format_ > kFirstFormat; }
+
+    [[nodiscard]] bool has_variants() const noexcept { return format_ > 2; }
 
     std::uint64_t number() {
         std::uint64_t value = 0;
@@ -131,25 +134,34 @@ class Unpacker {
     std::uint64_t format_;  // read by the constructor, which needs those above
 };
 
+void pack_path(Packer& out, const ReversePath& path) {
+    out.flag(!path.is_null());
+    out.text(path.text());
+}
+
+void unpack_path(Unpacker& in, ReversePath& path) {
+    const bool has_address = in.flag();
+    const auto text = in.text();
+    if (!has_address || !in.is_sound()) {
+        return;
+    }
+    auto address = EmailAddress::parse(text);
+    if (address) {
+        path = ReversePath(std::move(*address));
+    } else {
+        in.refuse();
+    }
+}
+
 void pack_envelope(Packer& out, const Envelope& envelope) {
-    out.flag(!envelope.reverse_path.is_null());
-    out.text(envelope.reverse_path.text());
+    pack_path(out, envelope.reverse_path);
     out.number(static_cast<std::uint64_t>(envelope.body));
     out.flag(envelope.smtputf8);
     out.number(envelope.declared_size);
 }
 
 void unpack_envelope(Unpacker& in, Envelope& envelope) {
-    const bool has_sender = in.flag();
-    const auto sender = in.text();
-    if (has_sender && in.is_sound()) {
-        auto address = EmailAddress::parse(sender);
-        if (address) {
-            envelope.reverse_path = ReversePath(std::move(*address));
-        } else {
-            in.refuse();
-        }
-    }
+    unpack_path(in, envelope.reverse_path);
     envelope.body = in.choice(BodyType::binary_mime);
     envelope.smtputf8 = in.flag();
     envelope.declared_size = in.number();
@@ -250,9 +262,10 @@ enum Extra : std::uint64_t {
     has_priority = 512,
     has_deliver_by = 1024,
     has_release = 2048,
+    has_variants = 4096,
 };
 
-constexpr std::uint64_t kAllExtras = 4095;
+constexpr std::uint64_t kAllExtras = 8191;
 
 std::uint64_t extras_of(const QueuedMessage& message) {
     const auto& envelope = message.envelope;
@@ -273,6 +286,7 @@ std::uint64_t extras_of(const QueuedMessage& message) {
     note(envelope.priority != 0, has_priority);
     note(envelope.deliver_by.has_value(), has_deliver_by);
     note(envelope.release != UtcTime{}, has_release);
+    note(!message.variants.empty(), has_variants);
     return extras;
 }
 
@@ -288,7 +302,8 @@ void pack_edits(Packer& out, const std::vector<HeaderEdit>& edits) {
     }
 }
 
-void unpack_edits(Unpacker& in, Content& content) {
+std::vector<HeaderEdit> edits_of(Unpacker& in, const Content& content) {
+    std::vector<HeaderEdit> edits;
     std::uint64_t end = 0;
     for (auto count = in.number(); count > 0 && in.is_sound(); --count) {
         HeaderEdit edit;
@@ -298,11 +313,59 @@ void unpack_edits(Unpacker& in, Content& content) {
         const auto left = content.body.length - end;
         if (distance > left || edit.length > left - distance) {
             in.refuse();
-            return;
+            break;
         }
         edit.offset = end + distance;
         end = edit.offset + edit.length;
-        content.edits.push_back(std::move(edit));
+        edits.push_back(std::move(edit));
+    }
+    return edits;
+}
+
+// Many variants share their edits: with the message, or with the variant before.
+enum class SharedEdits : std::uint8_t { with_message, with_last, own };
+
+void pack_variants(Packer& out, const QueuedMessage& message) {
+    out.number(message.variants.size());
+    const MessageVariant* last = nullptr;
+    for (const auto& variant : message.variants) {
+        pack_path(out, variant.reverse_path);
+        const bool same_path = variant.report_to == variant.reverse_path;
+        out.flag(same_path);
+        if (!same_path) pack_path(out, variant.report_to);
+        auto shared = SharedEdits::own;
+        if (variant.edits == message.content.edits) {
+            shared = SharedEdits::with_message;
+        } else if (last != nullptr && variant.edits == last->edits) {
+            shared = SharedEdits::with_last;
+        }
+        out.number(static_cast<std::uint64_t>(shared));
+        if (shared == SharedEdits::own) pack_edits(out, variant.edits);
+        last = &variant;
+    }
+}
+
+void unpack_variants(Unpacker& in, QueuedMessage& message) {
+    for (auto count = in.number(); count > 0 && in.is_sound(); --count) {
+        MessageVariant variant;
+        unpack_path(in, variant.reverse_path);
+        if (in.flag()) {
+            variant.report_to = variant.reverse_path;
+        } else {
+            unpack_path(in, variant.report_to);
+        }
+        switch (in.choice(SharedEdits::own)) {
+            case SharedEdits::with_message: variant.edits = message.content.edits; break;
+            case SharedEdits::with_last:
+                if (message.variants.empty()) {
+                    in.refuse();
+                } else {
+                    variant.edits = message.variants.back().edits;
+                }
+                break;
+            case SharedEdits::own: variant.edits = edits_of(in, message.content); break;
+        }
+        message.variants.push_back(std::move(variant));
     }
 }
 
@@ -331,6 +394,7 @@ void pack_extras(Packer& out, const QueuedMessage& message) {
     if (extras & has_priority) out.number(zigzag(envelope.priority));
     if (extras & has_deliver_by) pack_deliver_by(out, *envelope.deliver_by);
     if (extras & has_release) out.number(zigzag(envelope.release.time_since_epoch().count()));
+    if (extras & has_variants) pack_variants(out, message);
 }
 
 void unpack_extras(Unpacker& in, QueuedMessage& message) {
@@ -344,7 +408,7 @@ void unpack_extras(Unpacker& in, QueuedMessage& message) {
     envelope.require_tls = (extras & needs_tls) != 0;
     if (extras & has_tls) message.origin.tls = in.string();
     if (extras & has_account) message.origin.account = in.string();
-    if (extras & has_edits) unpack_edits(in, message.content);
+    if (extras & has_edits) message.content.edits = edits_of(in, message.content);
     if (extras & has_dsn_return) envelope.dsn_return = in.choice(DsnReturn::headers);
     if (extras & has_envelope_id) envelope.envelope_id = in.string();
     if (extras & has_authenticated_sender) envelope.authenticated_sender = in.string();
@@ -354,32 +418,42 @@ void unpack_extras(Unpacker& in, QueuedMessage& message) {
     if (extras & has_priority) envelope.priority = in.signed_number<std::int8_t>();
     if (extras & has_deliver_by) envelope.deliver_by = deliver_by_of(in);
     if (extras & has_release) envelope.release = UtcTime(Duration(unzigzag(in.number())));
+    if (extras & has_variants) unpack_variants(in, message);
 }
 
 // Beside the bits of NotifyOn.
 constexpr std::uint64_t kHasOriginal = 16;
+constexpr std::uint64_t kHasVariant = 32;
+constexpr std::uint64_t kHasPlace = 64;
 
-// One octet when nothing was asked for.
-void pack_dsn_request(Packer& out, const DsnRequest& request) {
-    const bool has_original = !request.original_recipient.empty();
-    out.number(request.notify | (has_original ? kHasOriginal : 0U));
-    if (has_original) {
-        out.text(request.original_recipient);
+// What most recipients have nothing of: one octet then.
+void pack_recipient_extras(Packer& out, const QueuedRecipient& recipient) {
+    const auto& original = recipient.dsn.original_recipient;
+    const bool has_place = recipient.place != DeliveryTarget{};
+    out.number(
+        recipient.dsn.notify | (original.empty() ? 0U : kHasOriginal) |
+        (recipient.variant == 0 ? 0U : kHasVariant) | (has_place ? kHasPlace : 0U));
+    if (!original.empty()) out.text(original);
+    if (recipient.variant != 0) out.number(recipient.variant);
+    if (has_place) {
+        out.number(static_cast<std::uint64_t>(recipient.place.kind));
+        out.text(recipient.place.place);
     }
 }
 
-DsnRequest dsn_request_of(Unpacker& in) {
+void unpack_recipient_extras(Unpacker& in, QueuedRecipient& recipient) {
     const auto bits = in.number();
-    if (bits >= 2 * kHasOriginal) {
+    if (bits >= (in.has_variants() ? 2 * kHasPlace : 2 * kHasOriginal)) {
         in.refuse();
-        return {};
+        return;
     }
-    DsnRequest request;
-    request.notify = static_cast<std::uint8_t>(bits % kHasOriginal);
-    if (bits >= kHasOriginal) {
-        request.original_recipient = in.string();
+    recipient.dsn.notify = static_cast<std::uint8_t>(bits % kHasOriginal);
+    if (bits & kHasOriginal) recipient.dsn.original_recipient = in.string();
+    if (bits & kHasVariant) recipient.variant = in.small<std::uint16_t>();
+    if (bits & kHasPlace) {
+        recipient.place.kind = in.choice(DeliveryTarget::Kind::smtp);
+        recipient.place.place = in.string();
     }
-    return request;
 }
 
 }  // namespace
@@ -412,7 +486,7 @@ std::string pack_recipient(const QueuedRecipient& recipient) {
     out.text(recipient.address.text());
     out.text(recipient.original);
     out.text(recipient.mailbox);
-    pack_dsn_request(out, recipient.dsn);
+    pack_recipient_extras(out, recipient);
     return out.take();
 }
 
@@ -422,25 +496,25 @@ Result<QueuedRecipient> unpack_recipient(std::string_view bytes) {
     auto address = EmailAddress::parse(in.text());
     auto original = in.string();
     auto mailbox = in.string();
-    auto dsn = in.has_extras() ? dsn_request_of(in) : DsnRequest{};
-    const auto whole = in.end();
-    if (!whole || !address) {
+    if (!address) {
         return make_error_code(Error::corrupt);
     }
-    return QueuedRecipient{
-        0,
-        target,
-        std::move(*address),
-        std::move(original),
-        std::move(mailbox),
-        RecipientState::ready,
-        false,
-        false,
-        0,
-        UtcTime{},
-        std::string(),
-        std::nullopt,
-        std::move(dsn)};
+    QueuedRecipient recipient{
+        .number = 0,
+        .target = target,
+        .address = std::move(*address),
+        .original = std::move(original),
+        .mailbox = std::move(mailbox),
+        .next_hop = {},
+        .last = std::nullopt};
+    if (in.has_extras()) {
+        unpack_recipient_extras(in, recipient);
+    }
+    const auto whole = in.end();
+    if (!whole) {
+        return whole.error();
+    }
+    return recipient;
 }
 
 std::string pack_status(const DeliveryStatus& status) {

@@ -56,7 +56,7 @@ struct QueueDatabase::Members {
             [this](std::vector<std::uint64_t> files) { release(std::move(files)); },
             [this](const std::string& reason) { tell_failure(reason); },
             settings.mutants});
-        queue.emplace(*commits, *rows, parts.reader);
+        queue.emplace(SqliteQueueStore::Parts{*commits, *rows, parts.reader, spool, parts.worker});
         bodies.emplace(SpoolingBodyStore::Parts{
             spool,
             *reader,

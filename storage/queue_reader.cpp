@@ -52,7 +52,7 @@ void QueueReader::load_recipients(QueuedMessage& message) {
     rows.bind(message.id.value);
     while (rows.step()) {
         auto recipient = unpack_recipient(rows.bytes(7));
-        if (!recipient) {
+        if (!recipient || recipient->variant > message.variants.size()) {
             log_.error(
                 "damaged recipient row left out",
                 {{"queue_id", message.id}, {"number", rows.integer(0)}});

@@ -60,10 +60,29 @@ Task<Result<>> SqliteQueueStore::commit(Submission submission) {
         co_return make_error_code(Error::corrupt);
     }
     const auto body = submission.message.body;
+    if (!submission.copies.empty()) {
+        auto result = co_await commit_with_copies(std::move(submission));
+        co_return result;
+    }
     auto item = new_message(std::move(submission));
     const auto outcome = co_await submit(std::move(item));
     if (!outcome.error) {
         SpoolingBodyStore::settle(body);
+    }
+    co_return result_of(outcome);
+}
+
+Task<Result<>> SqliteQueueStore::commit_with_copies(Submission submission) {
+    const auto failure = co_await copies_.make(submission);
+    if (failure) {
+        co_return failure;
+    }
+    auto item = new_message(submission);
+    const auto outcome = co_await submit(std::move(item));
+    if (outcome.error) {
+        copies_.remove(submission);
+    } else {
+        SpoolingBodyStore::settle(submission.message.body);
     }
     co_return result_of(outcome);
 }

@@ -3,6 +3,7 @@
 // QueueDatabase.
 #pragma once
 
+#include "storage/body_copies.hpp"
 #include "storage/commit_writer.hpp"
 #include "storage/queue_reader.hpp"
 #include "transport/ports/queue_store.hpp"
@@ -15,11 +16,20 @@ namespace mailflow {
 
 class SqliteQueueStore final : public QueueStore {
   public:
-    // All outlive this; `reader` is used on its runner only.
-    SqliteQueueStore(CommitWriter& writer, QueueReader& reader, TaskRunner& reader_runner) noexcept
-        : writer_(writer)
-        , reader_(reader)
-        , reader_runner_(reader_runner) {}
+    // What it works with; all outlive it. `reader` is used on its runner only.
+    struct Parts {
+        CommitWriter& writer;
+        QueueReader& reader;
+        TaskRunner& reader_runner;
+        const Spool& spool;
+        TaskRunner& worker;  // spool files
+    };
+
+    explicit SqliteQueueStore(Parts parts) noexcept
+        : writer_(parts.writer)
+        , reader_(parts.reader)
+        , reader_runner_(parts.reader_runner)
+        , copies_(parts.spool, parts.worker) {}
 
     Task<Result<>> commit(Submission submission) override;
     Task<Result<>> commit_report(Submission report, ReportMark mark) override;
@@ -45,6 +55,7 @@ class SqliteQueueStore final : public QueueStore {
 
   private:
     Task<CommitOutcome> submit(CommitItem item);
+    Task<Result<>> commit_with_copies(Submission submission);
     // Everything recorded before is committed.
     Task<ErrorCode> settle();
     template <class Read>
@@ -53,6 +64,7 @@ class SqliteQueueStore final : public QueueStore {
     CommitWriter& writer_;
     QueueReader& reader_;
     TaskRunner& reader_runner_;
+    BodyCopies copies_;
 };
 
 }  // namespace mailflow

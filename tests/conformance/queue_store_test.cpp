@@ -119,6 +119,43 @@ QUEUE_TEST("a committed message is found as it was, without its octets") {
     CHECK(found.recipients[1].state == RecipientState::ready);
 }
 
+QUEUE_TEST("variants of a message and places of its mailboxes are found as they were") {
+    Queue<TestType> queue;
+    auto given = make_submission(7, {"bob@contoso.com", "eve@contoso.com"});
+    const auto owner = ReversePath(EmailAddress::parse("owner@contoso.com").value());
+    given.message.variants = {{owner, owner, {{0, 2, "X: y\r\n"}}}, {owner, ReversePath(), {}}};
+    given.message.recipients[0].variant = 2;
+    given.message.recipients[1].place = {DeliveryTarget::Kind::smtp, "mail.contoso.com:26"};
+
+    queue.run(queue.store().commit(given)).value();
+    const auto found = queue.find(7);
+
+    CHECK(found.variants == given.message.variants);
+    CHECK(found.recipients[0].variant == 2);
+    CHECK(found.recipients[1].place == given.message.recipients[1].place);
+    CHECK(found.reverse_path_of(found.recipients[0]) == owner);
+    CHECK(found.report_to(found.recipients[0]).is_null());
+}
+
+QUEUE_TEST("a submission and its copies come in together, or not at all") {
+    Queue<TestType> queue;
+    auto given = make_submission(7, {"bob@contoso.com"});
+    for (const std::uint64_t id : {8, 9}) {
+        auto copy = given.message;
+        copy.id = QueueId{id};
+        given.copies.push_back(std::move(copy));
+    }
+
+    queue.run(queue.store().commit(given)).value();
+    CHECK(queue.ready() == Ids{7, 8, 9});
+    CHECK(queue.totals().messages == 3);
+
+    given.message.id = QueueId{10};
+    CHECK(queue.run(queue.store().commit(given)).error() == Error::already_exists);
+    CHECK(queue.ready() == Ids{7, 8, 9});
+    CHECK(queue.totals().messages == 3);
+}
+
 QUEUE_TEST("what the extensions asked for is found as it was") {
     Queue<TestType> queue;
     auto given = make_submission(7, {"bob@contoso.com", "eve@contoso.com"});

@@ -44,6 +44,13 @@ QueuedMessage full_message() {
     message.origin.trusted = true;
     message.content.edits = {{0, 9, ""}, {9, 0, "X: y\r\n"}, {16, 2, "\r\n"}};
     message.content.facts.local_received_count = 3;
+    const auto owner = ReversePath(EmailAddress::parse("owner@contoso.com").value());
+    const std::vector<HeaderEdit> edits = {{9, 2, "Y: z\r\n"}};
+    message.variants = {
+        {owner, owner, message.content.edits},
+        {owner, message.envelope.reverse_path, edits},
+        {ReversePath(), ReversePath(), edits},
+        {owner, ReversePath(), {}}};
     return message;
 }
 
@@ -75,6 +82,7 @@ TEST_CASE("Everything a message carries comes back", "[storage][codec]") {
     CHECK(found.content.edits == given.content.edits);
     CHECK(found.content.facts.local_received_count == 3);
     CHECK(found.content.facts.subject == "hello");
+    CHECK(found.variants == given.variants);
 }
 
 TEST_CASE("Each thing a message can carry stands for itself", "[storage][codec]") {
@@ -143,6 +151,32 @@ TEST_CASE("A recipient's DSN request comes back", "[storage][codec]") {
     CHECK(found.address == given.address);
 }
 
+TEST_CASE("A recipient's variant and place come back", "[storage][codec]") {
+    auto given = make_recipient(0, "bob@contoso.com");
+    given.variant = 65'535;
+    given.place = {DeliveryTarget::Kind::lmtp, "unix:/run/dovecot/lmtp"};
+    given.dsn.notify = 14;
+
+    const auto found = unpack_recipient(pack_recipient(given)).value();
+
+    CHECK(found.variant == given.variant);
+    CHECK(found.place == given.place);
+    CHECK(found.dsn == given.dsn);
+}
+
+TEST_CASE("Rows that the second format wrote are read", "[storage][codec]") {
+    auto given = full_message();
+    given.variants.clear();
+    auto message = pack_message(given);
+    auto recipient = pack_recipient(given.recipients[0]);
+    message[0] = 2;
+    recipient[0] = 2;
+
+    CHECK(same(unpacked(message).envelope, given.envelope));
+    CHECK(unpacked(message).content.edits == given.content.edits);
+    CHECK(unpack_recipient(recipient).value().address == given.recipients[0].address);
+}
+
 TEST_CASE("Rows that the first format wrote are read", "[storage][codec]") {
     const auto message = hex_decode(kFirstMessage).value();
     const auto recipient = hex_decode(kFirstRecipient).value();
@@ -186,7 +220,7 @@ TEST_CASE("A damaged row is refused, never misread beyond its fields", "[storage
     }
     SECTION("of a later format") {
         auto later = message;
-        later[0] = 3;
+        later[0] = 4;
         CHECK(unpack_message(later, found).error() == Error::corrupt);
     }
     SECTION("an edit beyond the body") {

@@ -31,6 +31,9 @@ class MemoryBodies final : public BodyStore {
 
     void release(QueueId id) noexcept { bodies_.erase(id); }
 
+    // `to` has the octets of `from` too.
+    void share(QueueId from, QueueId to) { bodies_[to] = find(from); }
+
     // Writers alive and not finished.
     [[nodiscard]] std::size_t open_writers() const noexcept { return writers_; }
 

@@ -19,8 +19,18 @@ Task<void> MemoryStore::gate() {
 
 Task<Result<>> MemoryStore::commit(Submission submission) {
     co_await gate();
-    if (messages_.contains(submission.message.id)) {
+    bool is_known = messages_.contains(submission.message.id);
+    for (const auto& copy : submission.copies) {
+        is_known = is_known || messages_.contains(copy.id);
+    }
+    if (is_known) {
         co_return Error::already_exists;
+    }
+    for (auto& copy : submission.copies) {
+        if (bodies_ != nullptr) {
+            bodies_->share(submission.message.id, copy.id);
+        }
+        put(std::move(copy));
     }
     put(std::move(submission.message));
     ++commits_;

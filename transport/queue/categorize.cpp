@@ -88,7 +88,7 @@ Task<Result<Categorized>> categorize(
     co_return categorization.take();
 }
 
-Submission make_submission(
+Submission submission_of(
     QueuedMessage message, Categorized categorized, std::uint32_t limit, QueueIdSource& ids) {
     message.recipients = std::move(categorized.recipients);
     message.variants = std::move(categorized.variants);
@@ -100,6 +100,9 @@ Submission make_submission(
         for (std::size_t begin = most; begin < all.size(); begin += most) {
             auto& copy = submission.copies.emplace_back(message);
             copy.id = ids.next();
+            if (copy.content.body.file != 0) {
+                copy.content.body.file = copy.id.value;  // see Submission::copies
+            }
             const auto end = std::min(all.size(), begin + most);
             for (auto i = begin; i < end; ++i) {
                 copy.recipients.push_back(std::move(all[i]));

@@ -40,7 +40,7 @@ Task<Result<Categorized>> categorize(
 
 // `message` with recipients, variants and edits as categorized; more than `limit` recipients make
 // copies with ids of their own.
-[[nodiscard]] Submission make_submission(
+[[nodiscard]] Submission submission_of(
     QueuedMessage message, Categorized categorized, std::uint32_t limit, QueueIdSource& ids);
 
 // RESOLVE, EXPAND, REDIRECT, REWRITE, FAIL and REMOVE as noted, TRANSFER for the copies.

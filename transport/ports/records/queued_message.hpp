@@ -133,7 +133,9 @@ using QueuedMessagePtr = std::shared_ptr<const QueuedMessage>;
 struct Submission {
     QueuedMessage message;
     // Of a message for more recipients than one holds: the others, with ids of their own, the same
-    // content and the same body; committed with it as one, or not at all.
+    // content and the same body; committed with it as one, or not at all. A body in a file: the
+    // store gives each of them a file of its own, numbered by its id, which `content.body.file` of
+    // the copy says already.
     std::vector<QueuedMessage> copies{};
 };
 
