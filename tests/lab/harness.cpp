@@ -208,7 +208,8 @@ class Harness {
                 if (tries == kTries) throw;
             }
         }
-        ctl({"transport-config",
+        ctl(
+            {"transport-config",
              "set",
              "--message-retry-interval",
              "2s",
