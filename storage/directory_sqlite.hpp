@@ -17,7 +17,7 @@
 
 namespace mailflow {
 
-// Addresses that one lane remembers; an entry takes some 1,200 octets, one that says nobody 200.
+// Addresses that one lane remembers; a mailbox takes some 1,600 octets, nobody 200.
 constexpr std::size_t kDirectoryCacheCapacity = 8192;
 // Names that one lane remembers, of the recipients above or others: who is forwarded to, named in
 // limits, owns a group.
