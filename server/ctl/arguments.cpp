@@ -7,8 +7,19 @@ namespace mailflow::ctl {
 
 namespace {
 
-constexpr std::array<std::string_view, 8> kSwitches = {
-    "json", "yes", "what-if", "help", "version", "without-ndr", "markdown", "follow"};
+constexpr std::array<std::string_view, 12> kSwitches = {
+    "json",
+    "yes",
+    "what-if",
+    "help",
+    "version",
+    "without-ndr",
+    "markdown",
+    "follow",
+    "all-or-nothing",
+    "with-secrets",
+    "all-kinds",
+    "secondary-only"};
 constexpr std::array<std::string_view, 8> kGlobals = {
     "socket", "output", "json", "what-if", "yes", "help", "version", "markdown"};
 

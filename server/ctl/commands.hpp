@@ -2,10 +2,13 @@
 // to `out`. Errors are exceptions: UsageError (exit 2) and Failure (exit 1).
 #pragma once
 
+#include "config/schema/object_type.hpp"
 #include "server/ctl/arguments.hpp"
 #include "server/ctl/client.hpp"
 #include "server/ctl/output.hpp"
 #include "server/ctl/secret_input.hpp"
+
+#include <boost/json/object.hpp>
 
 #include <functional>
 #include <ostream>
@@ -29,6 +32,12 @@ struct Context {
 // Exit status.
 int run_status(Context& context, const Arguments& arguments);
 int run_objects(Context& context, const Arguments& arguments);
+// mailbox, contact, group: the verbs for one go to run_objects.
+int run_recipients(Context& context, const Arguments& arguments);
+// address-policy apply [NAME]
+int run_policy_apply(Context& context, const Arguments& arguments);
+int run_import(Context& context, const Arguments& arguments);
+int run_export(Context& context, const Arguments& arguments);
 int run_queue(Context& context, const Arguments& arguments);
 int run_message(Context& context, const Arguments& arguments);
 int run_track(Context& context, const Arguments& arguments);
@@ -39,6 +48,11 @@ int run_metrics(Context& context, const Arguments& arguments);
 // Help at every level: all, a noun, a verb of a noun. Throws UsageError for what does not exist.
 [[nodiscard]] std::string help_text(const Arguments& arguments);
 
+// What the flags of a `create` or `set` say, as the admin API takes it.
+[[nodiscard]] boost::json::object fields_from(
+    const Context& context, const schema::ObjectType& type, const Arguments& arguments, bool edit);
+// The --where conditions as one that asks for all of them; empty without any.
+[[nodiscard]] std::string condition_of(const Arguments& arguments);
 // Asks unless --yes; returns false when the answer is no.
 [[nodiscard]] bool confirmed(Context& context, const std::string& question);
 // Throws UsageError naming the nearest flag when `arguments` has one outside `allowed`.

@@ -1,4 +1,4 @@
-// receive-connector, send-connector, accepted-domain, mailbox, transport-config …: whatever the
+// receive-connector, send-connector, accepted-domain, transport-config, one mailbox …: whatever the
 // schema describes.
 #include "config/schema/object_type.hpp"
 #include "config/schema/suggestion.hpp"
@@ -21,7 +21,6 @@ const std::map<std::string_view, std::vector<std::string_view>>& list_columns() 
          {"enabled", "bindings", "remote_ranges", "permission_groups", "permissions", "tls"}},
         {"send-connector", {"enabled", "address_spaces", "routing", "smart_hosts", "port"}},
         {"accepted-domain", {"domain", "type", "default"}},
-        {"mailbox", {"alias", "addresses", "display_name"}},
     };
     return columns;
 }
@@ -67,29 +66,6 @@ FlagTarget target_of(const schema::ObjectType& type, const std::string& flag, bo
         " See smtpctl " + std::string(type.name) + (edit ? " set --help" : " create --help"));
 }
 
-json::object fields_from(
-    const Context& context, const schema::ObjectType& type, const Arguments& arguments, bool edit) {
-    json::object fields;
-    for (const auto& flag : arguments.flags()) {
-        const auto target = target_of(type, flag.name, edit);
-        if (target.field->kind == schema::ValueKind::secret) {
-            fields[target.key] = secret_value(*target.field, flag.value, context.read_secret);
-            continue;
-        }
-        if (!target.field->list) {
-            fields[target.key] = flag.value;
-            continue;
-        }
-        auto& list = fields.contains(target.key)
-                         ? fields[target.key]
-                         : fields.emplace(target.key, json::array()).first->value();
-        if (!flag.value.empty()) {
-            list.as_array().emplace_back(flag.value);
-        }
-    }
-    return fields;
-}
-
 std::string path_of(const schema::ObjectType& type, std::string_view name) {
     std::string path = "/v1/objects/" + std::string(type.name);
     if (!name.empty()) {
@@ -100,6 +76,21 @@ std::string path_of(const schema::ObjectType& type, std::string_view name) {
 
 std::string with_what_if(const Context& context, std::string target) {
     return context.what_if ? target + "?what_if=true" : target;
+}
+
+// Of a new accepted domain: without these in the DNS no mail for it comes here.
+void print_mx_records(Context& context, const json::object& answer) {
+    const auto* object = answer.if_contains("object");
+    const auto* records = object != nullptr && object->is_object()
+                              ? object->get_object().if_contains("mx_records")
+                              : nullptr;
+    if (records == nullptr || !records->is_array()) {
+        return;
+    }
+    context.out << "publish in the DNS, if it is not there:\n";
+    for (const auto& record : records->get_array()) {
+        context.out << "  " << std::string_view(record.as_string()) << "\n";
+    }
 }
 
 // Prints what changed: the object, then the warnings.
@@ -117,6 +108,7 @@ int report(Context& context, const json::value& answer, const std::string& done)
         return 0;
     }
     context.out << (context.what_if ? "would be " : "") << done << "\n";
+    print_mx_records(context, object);
     if (const auto* shown = object.if_contains("object");
         shown != nullptr && shown->is_object() && context.what_if) {
         context.out << print_object(shown->get_object(), context.format);
@@ -188,6 +180,29 @@ void require_name(const schema::ObjectType& type, std::string_view verb, std::st
 }
 
 }  // namespace
+
+json::object fields_from(
+    const Context& context, const schema::ObjectType& type, const Arguments& arguments, bool edit) {
+    json::object fields;
+    for (const auto& flag : arguments.flags()) {
+        const auto target = target_of(type, flag.name, edit);
+        if (target.field->kind == schema::ValueKind::secret) {
+            fields[target.key] = secret_value(*target.field, flag.value, context.read_secret);
+            continue;
+        }
+        if (!target.field->list) {
+            fields[target.key] = flag.value;
+            continue;
+        }
+        auto& list = fields.contains(target.key)
+                         ? fields[target.key]
+                         : fields.emplace(target.key, json::array()).first->value();
+        if (!flag.value.empty()) {
+            list.as_array().emplace_back(flag.value);
+        }
+    }
+    return fields;
+}
 
 int run_objects(Context& context, const Arguments& arguments) {
     const auto& type = *schema::find_type(arguments.word(0));

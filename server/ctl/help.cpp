@@ -80,12 +80,38 @@ const std::vector<Command>& commands() {
     return all;
 }
 
+constexpr std::string_view kAddressPolicy = "address-policy";
+
+constexpr std::string_view kApplyHelp =
+    "smtpctl address-policy apply [NAME] [--secondary-only] [--what-if]\n\n"
+    "Gives all recipients (or those whose policy NAME is) the addresses of their policy. Former\n"
+    "primary addresses stay as further ones, nothing is ever withdrawn and no login name changes.\n"
+    "--what-if prints every change and makes none; --secondary-only leaves primary addresses "
+    "alone.\n"
+    "\nExample:\n  smtpctl --what-if address-policy apply\n";
+
+// The verbs of recipients that go over many of them.
+std::string many_help(const schema::ObjectType& type) {
+    return fmt::format(
+        "smtpctl {0} list [--where CONDITION] [--limit N] [--after NAME]\n"
+        "smtpctl {0} set --where CONDITION --field value …   every {0} that fulfils it\n"
+        "smtpctl {0} import FILE.csv|FILE.json [--all-or-nothing] [--what-if]\n"
+        "smtpctl {0} export [--out FILE.csv|FILE.json] [--where CONDITION] [--all-kinds] "
+        "[--with-secrets]\n\n"
+        "CONDITION: 'upn != primary', 'department = Sales and not alias ~ test'; operators = != < "
+        "> "
+        "~ (contains).\n",
+        type.name);
+}
+
 std::string verbs_of(const schema::ObjectType& type) {
     if (type.single) {
         return "show|set";
     }
     return std::string("list|show|create|set|remove") +
-           (type.can_be_disabled ? "|enable|disable" : "");
+           (type.can_be_disabled ? "|enable|disable" : "") +
+           (type.is_recipient ? "|import|export" : "") +
+           (type.name == kAddressPolicy ? "|apply" : "");
 }
 
 std::string overview() {
@@ -107,6 +133,13 @@ std::string overview() {
 
 std::string object_help(const schema::ObjectType& type, std::string_view verb) {
     std::string text = fmt::format("{}: {}\n\n", type.name, type.doc);
+    if (verb == "apply" && type.name == kAddressPolicy) {
+        return text + std::string(kApplyHelp);
+    }
+    if (type.is_recipient && (verb == "list" || verb == "import" || verb == "export")) {
+        return text + many_help(type) +
+               "\nExample:\n  smtpctl mailbox import staff.csv --what-if\n";
+    }
     if (verb == "create" || verb == "set") {
         text += fmt::format(
             "smtpctl {} {}{} [--field value …]\n\n", type.name, verb, type.single ? "" : " NAME");
@@ -117,6 +150,7 @@ std::string object_help(const schema::ObjectType& type, std::string_view verb) {
             type.name,
             verbs_of(type),
             type.single ? "" : "[NAME] [--field value …]");
+        if (type.is_recipient) text += many_help(type) + "\n";
         text += "Fields:\n" + schema::flags_help(type, type.single ? "set" : "create");
     }
     if (!type.example.empty()) {

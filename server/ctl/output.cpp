@@ -87,7 +87,7 @@ std::string print_csv(const json::array& rows, const std::vector<Column>& column
     return text;
 }
 
-std::string print_table(const json::array& rows, const std::vector<Column>& columns) {
+std::vector<std::size_t> widths_of(const json::array& rows, const std::vector<Column>& columns) {
     std::vector<std::size_t> widths;
     for (const auto& column : columns) {
         std::size_t widest = width(column.title);
@@ -96,11 +96,19 @@ std::string print_table(const json::array& rows, const std::vector<Column>& colu
         }
         widths.push_back(widest);
     }
+    return widths;
+}
+
+std::string print_table(
+    const json::array& rows,
+    const std::vector<Column>& columns,
+    const std::vector<std::size_t>& widths) {
     std::string text;
     const auto add = [&text, &widths](std::size_t index, const std::string& value) {
         text += value;
         if (index + 1 < widths.size()) {
-            text.append(widths[index] - width(value) + 2, ' ');
+            const auto own = width(value);
+            text.append((widths[index] > own ? widths[index] - own : 0) + 2, ' ');
         } else {
             text += "\n";
         }
@@ -213,13 +221,21 @@ bool holds(const Condition& condition, const std::string& actual) {
 
 }  // namespace
 
-std::string print_rows(const json::array& rows, const std::vector<Column>& columns, Format format) {
+std::string print_rows(
+    const json::array& rows,
+    const std::vector<Column>& columns,
+    Format format,
+    std::vector<std::size_t>* widths) {
     switch (format) {
         case Format::json: return pretty_json(rows);
         case Format::csv: return print_csv(rows, columns);
         case Format::table: break;
     }
-    return print_table(rows, columns);
+    if (widths == nullptr) {
+        return print_table(rows, columns, widths_of(rows, columns));
+    }
+    if (widths->empty()) *widths = widths_of(rows, columns);
+    return print_table(rows, columns, *widths);
 }
 
 std::string print_object(const json::object& object, Format format) {

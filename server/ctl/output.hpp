@@ -17,9 +17,13 @@ struct Column {
 };
 
 // Rows are JSON objects. A table has a header line and two blanks between columns; nothing wider
-// than 60 characters but the last column. JSON is the array as the daemon gave it.
+// than 60 characters but the last column. JSON is the array as the daemon gave it. `widths`, when
+// given, are those of the table before; empty ones are filled in.
 [[nodiscard]] std::string print_rows(
-    const boost::json::array& rows, const std::vector<Column>& columns, Format format);
+    const boost::json::array& rows,
+    const std::vector<Column>& columns,
+    Format format,
+    std::vector<std::size_t>* widths = nullptr);
 // One object: `title: value` lines, or JSON; CSV is a header and one row.
 [[nodiscard]] std::string print_object(const boost::json::object& object, Format format);
 // Indented JSON with a line end.

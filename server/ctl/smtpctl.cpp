@@ -69,8 +69,12 @@ int dispatch(Context& context, const Arguments& arguments) {
     if (const auto found = commands.find(noun); found != commands.end()) {
         return found->second(context, arguments);
     }
-    if (schema::find_type(noun) != nullptr) {
-        return run_objects(context, arguments);
+    if (noun == "address-policy" && arguments.word(1) == "apply") {
+        return run_policy_apply(context, arguments);
+    }
+    if (const auto* type = schema::find_type(noun)) {
+        return type->is_recipient ? run_recipients(context, arguments)
+                                  : run_objects(context, arguments);
     }
     std::vector<std::string_view> nouns;
     for (const auto& [name, command] : commands) {
