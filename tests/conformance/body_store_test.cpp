@@ -84,7 +84,7 @@ BODY_TEST("bodies of any size come back as they were written") {
     TestType store;
     std::uint64_t id = 0;
 
-    for (const std::size_t size : {0, 1, 1023, 1024, 1025, 65'536, 65'537, 300'000}) {
+    for (const std::size_t size : {0U, 1U, 1023U, 1024U, 1025U, 65'536U, 65'537U, 300'000U}) {
         CAPTURE(size);
         const auto bytes = pattern(size);
         const auto body = store_body(store, QueueId{++id}, bytes, 700);

@@ -140,7 +140,7 @@ QUEUE_TEST("variants of a message and places of its mailboxes are found as they 
 QUEUE_TEST("a submission and its copies come in together, or not at all") {
     Queue<TestType> queue;
     auto given = make_submission(7, {"bob@contoso.com"});
-    for (const std::uint64_t id : {8, 9}) {
+    for (const std::uint64_t id : {8U, 9U}) {
         auto copy = given.message;
         copy.id = QueueId{id};
         given.copies.push_back(std::move(copy));
@@ -217,7 +217,7 @@ QUEUE_TEST("an unknown id is not found") {
 
 QUEUE_TEST("ready messages are paged by id") {
     Queue<TestType> queue;
-    for (const std::uint64_t id : {5, 3, 9, 7}) {
+    for (const std::uint64_t id : {5U, 3U, 9U, 7U}) {
         queue.commit(id);
     }
     queue.record({defer(7, kContoso, after_minutes(1))});
@@ -267,7 +267,7 @@ QUEUE_TEST("a message with some recipients deferred is ready for the others") {
 
 QUEUE_TEST("delivery queues come by key with what waits in them") {
     Queue<TestType> queue;
-    for (const std::uint64_t id : {1, 2, 3}) {
+    for (const std::uint64_t id : {1U, 2U, 3U}) {
         queue.commit(id);
     }
     queue.record(
@@ -360,7 +360,7 @@ QUEUE_TEST("a queue that works again keeps its recipients' own times") {
 
 QUEUE_TEST("a retry on command makes one queue due, or all") {
     Queue<TestType> queue;
-    for (const std::uint64_t id : {1, 2, 3}) {
+    for (const std::uint64_t id : {1U, 2U, 3U}) {
         queue.commit(id);
     }
     queue.record(
@@ -536,7 +536,7 @@ QUEUE_TEST("changes to messages that are gone change nothing") {
 
 QUEUE_TEST("all messages are listed between two ids") {
     Queue<TestType> queue;
-    for (const std::uint64_t id : {1, 2, 3, 4}) {
+    for (const std::uint64_t id : {1U, 2U, 3U, 4U}) {
         queue.commit(id);
     }
 

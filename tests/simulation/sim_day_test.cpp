@@ -20,7 +20,7 @@ TEST_CASE("a seed repeats exactly", "[simulation]") {
 }
 
 TEST_CASE("a day is full and keeps the promise", "[simulation]") {
-    for (const std::uint64_t seed : {5, 6}) {
+    for (const std::uint64_t seed : {5U, 6U}) {
         const auto day = run_day({seed});
 
         INFO("seed " << seed);

@@ -132,7 +132,7 @@ void print_thresholds(const std::string& folder, bool delivers) {
     constexpr std::uint64_t kInRow = 2U << 20U;
     constexpr std::uint64_t kInFile = 0;
     fmt::print("| body | row, 4 KiB pages | row, 16 KiB pages | spool file |\n|---|---|---|---|\n");
-    for (const std::size_t kib : {4, 32, 100, 256, 1024}) {
+    for (const std::size_t kib : {4U, 32U, 100U, 256U, 1024U}) {
         const std::size_t size = kib * 1024;
         const auto in_rows = std::min<std::uint64_t>(kVolume / size, 20'000);
         const auto in_files = std::min<std::uint64_t>(kVolume / size, 2000);

@@ -21,7 +21,7 @@ Submission with_copies(FoldedQueue& queue) {
     auto submission = make_submission(7);
     submission.message.content.body = body.ref;
     submission.message.body.reset();
-    for (const std::uint64_t id : {8, 9}) {
+    for (const std::uint64_t id : {8U, 9U}) {
         auto copy = submission.message;
         copy.id = QueueId{id};
         copy.content.body.file = id;

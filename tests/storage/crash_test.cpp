@@ -162,7 +162,7 @@ TEST_CASE(
     std::vector<std::uint64_t> acknowledged;
     std::uint64_t first = 1;
 
-    for (const std::size_t count : {1, 3, 17, 40, 97, 150}) {
+    for (const std::size_t count : {1U, 3U, 17U, 40U, 97U, 150U}) {
         const auto ids = acknowledged_before_kill(directory.path(), first, count);
         CHECK(ids.size() >= count);
         acknowledged.insert(acknowledged.end(), ids.begin(), ids.end());

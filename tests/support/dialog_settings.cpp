@@ -185,14 +185,15 @@ const Setters& who_setters() {
         {"password",
          [](F& f, S v) {
              const auto [name, password] = two_words(v);
-             f.directory.change(name, [&](MailRecipient& who) {
-                 who.verifier = make_verifier(password, "0123456789abcdef", 4096);
+             f.directory.change(name, [&secret = password](MailRecipient& who) {
+                 who.verifier = make_verifier(secret, "0123456789abcdef", 4096);
              });
          }},
         {"send_as",  // whose owner may send as whom: `bob alice`
          [](F& f, S v) {
              const auto [account, whom] = two_words(v);
-             f.directory.change(whom, [&](MailRecipient& who) { who.send_as.push_back(account); });
+             f.directory.change(
+                 whom, [&name = account](MailRecipient& who) { who.send_as.push_back(name); });
          }},
         {"domain", [](F& f, S v) {
              f.parts.accepted_domains.push_back(accepted_domain(v));

@@ -38,7 +38,7 @@ ProxyHeaderParser parse(std::string_view& rest, std::size_t piece) {
 }
 
 void check_accepted(const std::string& header, const char* source, const char* destination) {
-    for (const std::size_t piece : {1, 3, 4096}) {
+    for (const std::size_t piece : {1U, 3U, 4096U}) {
         CAPTURE(header, piece);
         const auto all = header + "EHLO c.example\r\n";
         std::string_view rest = all;
@@ -110,7 +110,7 @@ TEST_CASE("what is no PROXY header is not taken for one", "[receive][proxy]") {
         kSignature + octets({0x21, 0x11, 0xff, 0xff}) + std::string(100, '\1'),
     };
     for (const auto& text : cases) {
-        for (const std::size_t piece : {1, 4096}) {
+        for (const std::size_t piece : {1U, 4096U}) {
             CAPTURE(text, piece);
             std::string_view rest = text;
 

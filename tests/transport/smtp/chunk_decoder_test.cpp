@@ -16,8 +16,6 @@ struct Decoded {
     bool bare = false;
     bool long_line = false;
     std::uint64_t size = 0;
-
-    friend bool operator==(const Decoded&, const Decoded&) = default;
 };
 
 // Each chunk of its size, each fed in pieces of at most `piece` octets, behind it the next command.
@@ -81,7 +79,7 @@ TEST_CASE("attack cases 1 and 2: a lone CR or LF is seen wherever chunks end", "
         GENERATE("a\nb\r\n", "a\rb\r\n", "\n", "a\r\r\n", "a\r\n\n", "a\r", "\r\n\r");
 
     for (std::size_t at = 0; at <= std::string(text).size(); ++at) {
-        for (const std::size_t piece : {1, 2, 100}) {
+        for (const std::size_t piece : {1U, 2U, 100U}) {
             CHECK(decode(cut(text, at), piece).bare);
         }
     }
@@ -110,7 +108,7 @@ TEST_CASE("a bare CR or LF becomes CRLF where the rule says so", "[smtp][bdat]")
         Row{"\r", "\r\n"});
 
     for (std::size_t at = 0; at <= row.text.size(); ++at) {
-        for (const std::size_t piece : {1, 2, 100}) {
+        for (const std::size_t piece : {1U, 2U, 100U}) {
             const auto decoded =
                 decode(cut(row.text, at), piece, BodyType::seven_bit, BareNewlines::normalize);
             CHECK(decoded.text == row.kept);
@@ -124,7 +122,7 @@ TEST_CASE("RFC 3030 §3: a binary body is kept as it is, its header obeys lines"
     const std::string body("\0\n\r\x80 .\n.\r", 9);
 
     for (std::size_t at = 0; at <= header.size() + body.size(); ++at) {
-        for (const std::size_t piece : {1, 3, 100}) {
+        for (const std::size_t piece : {1U, 3U, 100U}) {
             const auto decoded = decode(
                 cut(header + body, at), piece, BodyType::binary_mime, BareNewlines::normalize);
             CHECK(decoded.text == header + body);

@@ -102,7 +102,7 @@ TEST_CASE("random octets give one verdict however they are cut", "[smtp][data]")
             wire += alphabet[random() % alphabet.size()];
 
         const auto whole = decode(wire, wire.size());
-        for (const std::size_t piece : {1, 2, 3, 5}) {
+        for (const std::size_t piece : {1U, 2U, 3U, 5U}) {
             INFO(Catch::StringMaker<std::string>::convert(wire));
             CHECK(decode(wire, piece) == whole);
         }
