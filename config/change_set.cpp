@@ -1,6 +1,7 @@
 #include "config/change_set.hpp"
 
 #include "config/organization_loader.hpp"
+#include "config/standing_objects.hpp"
 #include "transport/base/ascii.hpp"
 
 #include <boost/json/array.hpp>
@@ -104,6 +105,14 @@ std::vector<ObjectChange> first_objects(
         changes.push_back(
             {std::string(object.type), object.name, json::serialize(made.document), {}});
     }
+    if (!problems.empty()) {
+        return changes;
+    }
+    // The first mailbox is made with these addresses: the policy is applied.
+    std::vector<schema::Problem> unreadable;
+    const auto parts = load_organization(with_changes({}, changes), node, unreadable);
+    const auto standing = missing_standing_objects({}, parts, true);
+    changes.insert(changes.end(), standing.begin(), standing.end());
     return changes;
 }
 

@@ -1,6 +1,8 @@
 #include "config/field_syntax.hpp"
 
 #include "config/schema/values.hpp"
+#include "transport/addressing/address_template.hpp"
+#include "transport/addressing/recipient_filter.hpp"
 #include "transport/base/ascii.hpp"
 #include "transport/mail/email_address.hpp"
 #include "transport/mail/enhanced_status.hpp"
@@ -83,8 +85,29 @@ std::optional<std::string> canonical_delivery_target(std::string_view text) {
     return target ? std::optional(to_text(*target)) : std::nullopt;
 }
 
-std::optional<std::string> canonical(ValueKind kind, std::string_view text) {
+// Reference 4.1: as proxy addresses are marked.
+std::optional<std::string> canonical_template(std::string_view text, std::string& why) {
+    const bool primary = text.starts_with(kPrimary);
+    if (ascii::starts_with_ignoring_case(text, kProxy)) {
+        text.remove_prefix(kProxy.size());
+    }
+    const auto parsed = AddressTemplate::parse(text, &why);
+    if (!parsed) {
+        return std::nullopt;
+    }
+    return std::string(primary ? kPrimary : kProxy) + parsed->text();
+}
+
+std::optional<std::string> canonical_filter(std::string_view text, std::string& why) {
+    const auto parsed = RecipientFilter::parse(text, &why);
+    return parsed ? std::optional(std::string(text)) : std::nullopt;
+}
+
+// Nothing: not legal, and `why` may say so better than a description of what is legal.
+std::optional<std::string> canonical(ValueKind kind, std::string_view text, std::string& why) {
     switch (kind) {
+        case ValueKind::address_template: return canonical_template(text, why);
+        case ValueKind::recipient_filter: return canonical_filter(text, why);
         case ValueKind::domain: return canonical_domain(text);
         case ValueKind::domain_space: return canonical_domain_space(text);
         case ValueKind::address_space: return canonical_address_space(text);
@@ -116,13 +139,14 @@ json::value canonical_value(
     if (text.empty()) {
         return value;  // none, or not a text at all
     }
-    const auto written = canonical(field.kind, text);
+    std::string why;
+    const auto written = canonical(field.kind, text, why);
     if (!written) {
         problems.push_back(
             {{},
              std::string(field.name),
-             "\"" + ascii::escaped(text.substr(0, 100)) + "\" is not allowed: write " +
-                 schema::describe_values(field)});
+             "\"" + ascii::escaped(text.substr(0, 100)) + "\" is not allowed: " +
+                 (why.empty() ? "write " + schema::describe_values(field) : why)});
         return value;
     }
     return json::value(*written);

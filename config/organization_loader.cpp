@@ -1,5 +1,6 @@
 #include "config/organization_loader.hpp"
 
+#include "config/address_policy_rules.hpp"
 #include "config/document_reader.hpp"
 #include "config/field_syntax.hpp"
 #include "config/organization_documents.hpp"
@@ -65,6 +66,17 @@ void complete_fields(
     const bool named_by_domain = type.name == "accepted-domain" || type.name == "remote-domain";
     if (named_by_domain && is_none(fields, "domain")) {
         fields["domain"] = name;
+    }
+}
+
+// What the program alone sets is in no edit.
+void refuse_read_only(
+    const schema::ObjectType& type, const json::object& fields, std::vector<Problem>& problems) {
+    for (const auto& field : type.fields) {
+        if (field.read_only && fields.contains(field.name)) {
+            problems.push_back(
+                {{}, std::string(field.name), "cannot be set: it shows what the server has done"});
+        }
     }
 }
 
@@ -149,10 +161,14 @@ schema::CheckedDocument make_document(
     if (type.name == "receive-connector") {
         apply_usage(completed, problems);
     }
+    refuse_read_only(type, fields, problems);
     complete_fields(type, name, completed, node);
     const auto written = canonical_fields(type, completed, problems);
     auto checked = schema::normalize(type, written);
     add_schema_problems(problems, checked.problems);
+    if (type.name == kPolicyType && problems.empty()) {
+        complete_policy(checked.document, {}, problems);
+    }
     name_object(problems, 0, schema::object_title(type, name));
     checked.problems = std::move(problems);
     return checked;
@@ -165,6 +181,7 @@ schema::CheckedDocument edit_document(
     const json::object& edit,
     const NodeSettings& node) {
     std::vector<Problem> problems;
+    refuse_read_only(type, edit, problems);
     const auto written = canonical_fields(type, edit, problems);
     auto checked = schema::apply_edit(type, current, written);
     const auto named = [&edit](std::string_view key) {
@@ -177,6 +194,9 @@ schema::CheckedDocument edit_document(
     }
     complete_fields(type, name, checked.document, node);
     add_schema_problems(problems, checked.problems);
+    if (type.name == kPolicyType && problems.empty()) {
+        complete_policy(checked.document, written, problems);
+    }
     name_object(problems, 0, schema::object_title(type, name));
     checked.problems = std::move(problems);
     return checked;

@@ -1,9 +1,14 @@
 #include "config/organization_service.hpp"
 
+#include "config/address_policy_rules.hpp"
+#include "config/address_rewrite_rules.hpp"
 #include "config/change_set.hpp"
+#include "config/object_rules.hpp"
 #include "config/organization_loader.hpp"
+#include "config/reference_warnings.hpp"
 #include "config/schema/suggestion.hpp"
 #include "config/service_outcomes.hpp"
+#include "config/standing_objects.hpp"
 #include "config/toml_text.hpp"
 #include "config/validation.hpp"
 #include "transport/base/ascii.hpp"
@@ -24,21 +29,6 @@ struct OrganizationService::Draft {
     std::vector<ObjectChange> changes;
     json::object before;
     json::object after;
-};
-
-// The right to change things, given back when it goes.
-class OrganizationService::Turn {
-  public:
-    explicit Turn(OrganizationService& service) noexcept
-        : service_(service) {}
-
-    ~Turn() { service_.end_turn(); }
-
-    Turn(const Turn&) = delete;
-    Turn& operator=(const Turn&) = delete;
-
-  private:
-    OrganizationService& service_;
 };
 
 namespace {
@@ -66,27 +56,6 @@ std::vector<std::string> new_warnings(
     return after;
 }
 
-bool makes_default(const ObjectType& type, const json::object& document) {
-    const auto* value = document.if_contains("default");
-    return type.name == "accepted-domain" && value != nullptr && value->is_bool() &&
-           value->get_bool();
-}
-
-// Reference 3.1, MakeDefault: the flag moves.
-void take_default_from_others(
-    const ObjectSet& objects, std::string_view own_name, std::vector<ObjectChange>& changes) {
-    for (const auto& record : objects.objects) {
-        std::vector<Problem> ignored;
-        const bool other =
-            record.type == "accepted-domain" && !ascii::equal_ignoring_case(record.name, own_name);
-        auto document = other ? read_document(record, ignored) : json::object();
-        if (other && !document.empty() && document.at("default").as_bool()) {
-            document["default"] = false;
-            changes.push_back({record.type, record.name, json::serialize(document), {}});
-        }
-    }
-}
-
 ChangeOutcome no_such_type(std::string_view type) {
     std::vector<std::string_view> names;
     for (const auto& known : schema::object_types())
@@ -109,7 +78,8 @@ ChangeOutcome no_such_object(
 }  // namespace
 
 OrganizationService::OrganizationService(Parts parts)
-    : parts_(std::move(parts)) {}
+    : parts_(std::move(parts))
+    , recipients_(parts_.recipients, parts_.hash_password) {}
 
 Task<void> OrganizationService::take_turn() {
     if (!busy_) {
@@ -167,6 +137,10 @@ Task<Result<std::vector<Problem>>> OrganizationService::open(FirstStart first) {
             co_return error;
         }
     }
+    error = co_await add_standing_objects();
+    if (error) {
+        co_return error;
+    }
     std::vector<Problem> problems;
     auto parts = load_organization(objects_, parts_.node, problems);
     if (!problems.empty()) {
@@ -177,6 +151,28 @@ Task<Result<std::vector<Problem>>> OrganizationService::open(FirstStart first) {
     co_return problems;
 }
 
+// A store of an older program has no default policy: recipients keep their addresses until it is
+// applied.
+Task<ErrorCode> OrganizationService::add_standing_objects() {
+    std::vector<Problem> unreadable;
+    const auto parts = load_organization(objects_, parts_.node, unreadable);
+    if (!unreadable.empty()) {
+        co_return ErrorCode();
+    }
+    auto changes = missing_standing_objects(objects_, parts, false);
+    if (changes.empty()) {
+        co_return ErrorCode();
+    }
+    const ChangeAuthor author{"mailflowd", "upgrade"};
+    const auto stored =
+        co_await parts_.objects.change(objects_.version, std::move(changes), author);
+    if (!stored) {
+        co_return stored.error();
+    }
+    const auto error = co_await refresh();
+    co_return error;
+}
+
 Task<ChangeOutcome> OrganizationService::create(ChangeRequest request) {
     const auto* type = schema::find_type(request.type);
     if (type == nullptr) {
@@ -185,8 +181,8 @@ Task<ChangeOutcome> OrganizationService::create(ChangeRequest request) {
     request.fields.erase("name");  // the request has it
     co_await take_turn();
     const Turn turn(*this);
-    if (type->is_recipient) {
-        auto made = co_await create_mailbox(std::move(request));
+    if (const auto kind = kind_of(type->name)) {
+        auto made = co_await recipients_.create(*kind, std::move(request), organization_);
         co_return made;
     }
     auto made = co_await create_object(*type, std::move(request));
@@ -200,8 +196,8 @@ Task<ChangeOutcome> OrganizationService::set(ChangeRequest request) {
     }
     co_await take_turn();
     const Turn turn(*this);
-    if (type->is_recipient) {
-        auto changed = co_await set_mailbox(std::move(request));
+    if (const auto kind = kind_of(type->name)) {
+        auto changed = co_await recipients_.set(*kind, std::move(request), organization_);
         co_return changed;
     }
     auto changed = co_await set_object(*type, std::move(request));
@@ -215,8 +211,8 @@ Task<ChangeOutcome> OrganizationService::remove(ChangeRequest request) {
     }
     co_await take_turn();
     const Turn turn(*this);
-    if (type->is_recipient) {
-        auto removed = co_await remove_mailbox(std::move(request));
+    if (const auto kind = kind_of(type->name)) {
+        auto removed = co_await recipients_.remove(*kind, std::move(request), organization_);
         co_return removed;
     }
     auto removed = co_await remove_object(*type, std::move(request));
@@ -244,11 +240,14 @@ Task<ChangeOutcome> OrganizationService::create_object(
     if (!made.ok()) {
         co_return refused_outcome(std::move(made.problems));
     }
-    Draft draft{title, {}, {}, named_document(type, request.name, made.document)};
-    draft.changes.push_back({request.type, request.name, json::serialize(made.document), {}});
-    if (makes_default(type, made.document)) {
-        take_default_from_others(objects_, request.name, draft.changes);
+    Draft draft{title, {}, {}, {}};
+    auto problems =
+        settle_edit(objects_, {type, request.name, nullptr, made.document, draft.changes});
+    if (!problems.empty()) {
+        co_return refused_outcome(std::move(problems));
     }
+    draft.after = named_document(type, request.name, made.document);
+    draft.changes.push_back({request.type, request.name, json::serialize(made.document), {}});
     auto outcome = co_await store(std::move(draft), std::move(request));
     co_return outcome;
 }
@@ -280,6 +279,10 @@ Task<ChangeOutcome> OrganizationService::set_object(const ObjectType& type, Chan
     if (!unreadable.empty()) {
         co_return refused_outcome(std::move(unreadable));
     }
+    auto problems = check_standing_edit(type.name, record->name, request.fields, renamed.name);
+    if (!problems.empty()) {
+        co_return refused_outcome(std::move(problems));
+    }
     auto edited = edit_document(type, record->name, current, request.fields, parts_.node);
     if (!edited.ok()) {
         co_return refused_outcome(std::move(edited.problems));
@@ -289,12 +292,15 @@ Task<ChangeOutcome> OrganizationService::set_object(const ObjectType& type, Chan
         schema::object_title(type, name_after),
         {},
         named_document(type, record->name, current),
-        named_document(type, name_after, edited.document)};
+        {}};
+    problems =
+        settle_edit(objects_, {type, record->name, &current, edited.document, draft.changes});
+    if (!problems.empty()) {
+        co_return refused_outcome(std::move(problems));
+    }
+    draft.after = named_document(type, name_after, edited.document);
     draft.changes.push_back(
         {request.type, record->name, json::serialize(edited.document), renamed.name});
-    if (makes_default(type, edited.document)) {
-        take_default_from_others(objects_, record->name, draft.changes);
-    }
     auto outcome = co_await store(std::move(draft), std::move(request));
     co_return outcome;
 }
@@ -320,6 +326,10 @@ Task<ChangeOutcome> OrganizationService::remove_object(
         {{request.type, record->name, {}, {}}},
         named_document(type, record->name, current),
         {}};
+    auto problems = settle_removal(objects_, type, record->name, current, draft.changes);
+    if (!problems.empty()) {
+        co_return refused_outcome(std::move(problems));
+    }
     auto outcome = co_await store(std::move(draft), std::move(request));
     co_return outcome;
 }
@@ -330,6 +340,11 @@ Task<ChangeOutcome> OrganizationService::store(Draft draft, ChangeRequest reques
     const auto before = load_organization(objects_, parts_.node, unreadable_before);
     std::vector<Problem> problems;
     auto parts = load_organization(next, parts_.node, problems);
+    if (problems.empty() && request.type == "accepted-domain") {
+        problems = find_policies_in_the_way(before, parts, draft.title);
+        const auto more = find_rewrites_in_the_way(before, parts, draft.title);
+        problems.insert(problems.end(), more.begin(), more.end());
+    }
     if (problems.empty()) {
         problems = new_problems(find_problems(before), find_problems(parts), draft.title);
     }
@@ -337,6 +352,10 @@ Task<ChangeOutcome> OrganizationService::store(Draft draft, ChangeRequest reques
         co_return refused_outcome(std::move(problems));
     }
     auto warnings = new_warnings(find_warnings(before), find_warnings(parts));
+    problems = co_await find_relay_loops(parts_.find_mx, before, parts);
+    if (!problems.empty()) {
+        co_return refused_outcome(std::move(problems));
+    }
     auto organization = std::make_shared<Organization>(std::move(parts));
     auto lost = co_await find_lost_domains(*organization);
     if (!lost.empty()) {
@@ -347,6 +366,8 @@ Task<ChangeOutcome> OrganizationService::store(Draft draft, ChangeRequest reques
         co_return refused_outcome(std::move(refused));
     }
     auto more = co_await postmaster_warnings(*organization);
+    warnings.insert(warnings.end(), more.begin(), more.end());
+    more = co_await find_missing_recipients(parts_.recipients, organization_.get(), *organization);
     warnings.insert(warnings.end(), more.begin(), more.end());
     more = certificate_warnings(*organization);
     warnings.insert(warnings.end(), more.begin(), more.end());

@@ -4,7 +4,10 @@
 // lane; edits take turns.
 #pragma once
 
+#include "config/change_request.hpp"
 #include "config/change_set.hpp"
+#include "config/mx_answers.hpp"
+#include "config/recipient_service.hpp"
 #include "config/schema/document.hpp"
 #include "transport/base/one_shot.hpp"
 #include "transport/org/organization.hpp"
@@ -21,35 +24,6 @@
 
 namespace mailflow {
 
-struct CheckedMailbox;
-
-struct ChangeRequest {
-    std::string type;            // `send-connector`, `mailbox`…
-    std::string name;            // ignored for a single type
-    boost::json::object fields;  // of `create` and `set`; `name` in a `set` renames
-    ChangeAuthor author;
-    bool what_if = false;  // check and show, change nothing
-};
-
-struct ChangeOutcome {
-    enum class Status : std::uint8_t {
-        done,       // or would be done, with what_if
-        refused,    // `problems` say why
-        not_found,  // no such type or object; `problems` say so
-        failed,     // the store did not take it: `error`
-    };
-
-    Status status = Status::done;
-    std::vector<schema::Problem> problems;
-    std::vector<std::string> warnings;
-    boost::json::object before;  // with its name first; empty when created
-    boost::json::object after;   // empty when removed
-    std::uint64_t version = 0;   // of the stored configuration; 0 for mailboxes
-    ErrorCode error;
-
-    [[nodiscard]] bool ok() const noexcept { return status == Status::done; }
-};
-
 // A binding that cannot be opened, and why: "… Address already in use; master (pid 812) holds it".
 struct RefusedBinding {
     Endpoint binding;
@@ -59,9 +33,7 @@ struct RefusedBinding {
 class OrganizationService {
   public:
     using Publish = std::function<void(OrganizationPtr)>;
-    // What is kept of a password. Error::syntax: the password holds what no password may
-    // (RFC 4013). The work is done elsewhere: it takes milliseconds.
-    using HashPassword = std::function<Task<Result<ScramVerifier>>(std::string password)>;
+    using HashPassword = RecipientService::HashPassword;
     // Tries to open what an edit would open and closes it again. Returns what cannot be opened.
     using ProbeBindings =
         std::function<Task<std::vector<RefusedBinding>>(std::vector<Endpoint> wanted)>;
@@ -77,6 +49,7 @@ class OrganizationService {
         ProbeBindings probe_bindings = {};    // empty: nothing is tried
         HasCertificate has_certificate = {};  // empty: nobody knows
         HashPassword hash_password = {};      // called only when a mailbox gets a password
+        FindMx find_mx = {};                  // empty: the DNS is asked nothing
     };
 
     explicit OrganizationService(Parts parts);
@@ -93,15 +66,19 @@ class OrganizationService {
     Task<ChangeOutcome> remove(ChangeRequest request);
 
     // Objects as people see them: `name` first (but for a single type), then the fields. Of any
-    // type but `mailbox`; by name without case.
+    // type but recipients; by name without case.
     [[nodiscard]] std::vector<boost::json::object> list(std::string_view type) const;
     [[nodiscard]] std::optional<boost::json::object> show(
         std::string_view type, std::string_view name) const;
 
-    Task<Result<std::vector<boost::json::object>>> list_mailboxes(
-        std::string after, std::size_t limit);
-    // By name, alias or address.
-    Task<Result<std::optional<boost::json::object>>> show_mailbox(std::string name);
+    // Recipients, a page or a batch at a time.
+    Task<Result<RecipientPage>> list_recipients(RecipientQuery query);
+    // By name, alias or any address.
+    Task<Result<std::optional<boost::json::object>>> show_recipient(std::string name);
+    Task<BatchOutcome> import_recipients(ImportRequest request);
+    Task<BatchOutcome> set_recipients(SetWhereRequest request);
+    // The last page of a run that changes primaries marks the policies as applied.
+    Task<PolicyRunPage> apply_policies(PolicyRunRequest request);
 
     Task<Result<std::vector<ObjectVersion>>> history(std::size_t limit);
     // Everything as one TOML text.
@@ -111,7 +88,21 @@ class OrganizationService {
     [[nodiscard]] OrganizationPtr organization() const noexcept { return organization_; }
 
   private:
-    class Turn;
+    // The right to change things, given back when it goes.
+    class Turn {
+      public:
+        explicit Turn(OrganizationService& service) noexcept
+            : service_(service) {}
+
+        ~Turn() { service_.end_turn(); }
+
+        Turn(const Turn&) = delete;
+        Turn& operator=(const Turn&) = delete;
+
+      private:
+        OrganizationService& service_;
+    };
+
     struct Draft;
 
     Task<void> take_turn();
@@ -121,25 +112,19 @@ class OrganizationService {
     Task<ChangeOutcome> set_object(const schema::ObjectType& type, ChangeRequest request);
     Task<ChangeOutcome> remove_object(const schema::ObjectType& type, ChangeRequest request);
     Task<ChangeOutcome> store(Draft draft, ChangeRequest request);
-    Task<ChangeOutcome> create_mailbox(ChangeRequest request);
-    Task<ChangeOutcome> set_mailbox(ChangeRequest request);
-    Task<ChangeOutcome> remove_mailbox(ChangeRequest request);
 
     Task<ErrorCode> refresh();
+    Task<ErrorCode> add_standing_objects();
     Task<Result<std::vector<schema::Problem>>> create_first_objects(FirstStart first);
     Task<std::vector<schema::Problem>> find_lost_domains(const Organization& next);
     Task<std::vector<std::string>> postmaster_warnings(const Organization& next);
     Task<std::vector<schema::Problem>> find_refused_bindings(OrganizationPtr next);
     [[nodiscard]] std::vector<std::string> certificate_warnings(const Organization& next) const;
-    Task<std::vector<schema::Problem>> find_taken(
-        const MailRecipient& mailbox, std::string own_name);
-    Task<std::vector<schema::Problem>> find_taken_logins(
-        const MailRecipient& mailbox, std::string own_name);
-    Task<std::vector<schema::Problem>> complete_mailbox(
-        CheckedMailbox& checked, std::string own_name);
+    Task<ErrorCode> mark_applied(std::string policy, ChangeAuthor author);
     void publish(OrganizationPtr organization);
 
     Parts parts_;
+    RecipientService recipients_;
     ObjectSet objects_;  // as stored
     OrganizationPtr organization_;
     bool busy_ = false;

@@ -90,10 +90,9 @@ Task<Result<std::vector<Problem>>> OrganizationService::create_first_objects(Fir
         co_return there.error();
     }
     if (!*there) {
-        const auto made = co_await recipients_.create(
-            RecipientKind::mailbox,
-            {"mailbox", std::string(kPostmaster), {}, author},
-            organization);
+        ChangeRequest request{"mailbox", std::string(kPostmaster), {}, author};
+        const auto made =
+            co_await recipients_.create(RecipientKind::mailbox, std::move(request), organization);
         if (made.error) {
             co_return made.error;
         }

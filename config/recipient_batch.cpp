@@ -177,14 +177,14 @@ Task<Result<RecipientPage>> RecipientService::page(RecipientQuery query) {
         co_return result;
     }
     const auto limit = std::clamp<std::size_t>(query.limit, 1, kRecipientBatch);
-    std::vector<std::string> groups;
+    const auto page_size = filters.all.empty() ? limit : kRecipientBatch;
     std::string after = std::move(query.after);
-    for (std::size_t looked_at = 0; looked_at < kLookedAtPerPage; looked_at += limit) {
+    for (std::size_t looked_at = 0; looked_at < kLookedAtPerPage; looked_at += page_size) {
         Result<std::vector<MailRecipient>> page = std::vector<MailRecipient>();
         if (query.kind) {
-            page = co_await store_.page_of(*query.kind, after, limit);
+            page = co_await store_.page_of(*query.kind, after, page_size);
         } else {
-            page = co_await store_.page(after, limit);
+            page = co_await store_.page(after, page_size);
         }
         if (!page) {
             co_return page.error();
@@ -199,11 +199,11 @@ Task<Result<RecipientPage>> RecipientService::page(RecipientQuery query) {
                 query.for_export ? export_row(recipient, query.with_secrets) : list_row(recipient));
             after = recipient.name;
         }
-        if (!result.next.empty() || page->size() < limit) {
+        if (!result.next.empty() || page->size() < page_size) {
             break;
         }
         after = page->back().name;
-        result.next = result.rows.size() == limit || looked_at + limit >= kLookedAtPerPage
+        result.next = result.rows.size() == limit || looked_at + page_size >= kLookedAtPerPage
                           ? after
                           : std::string();
         if (!result.next.empty()) {

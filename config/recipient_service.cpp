@@ -179,7 +179,7 @@ Task<ChangeOutcome> RecipientService::create(
     if (!stored) {
         co_return failed_outcome(stored.error());
     }
-    const auto failed = co_await edit_members(draft, std::move(request.author));
+    const auto failed = co_await edit_members(draft, request.author);
     if (failed) {
         co_return failed_outcome(failed);
     }
@@ -234,14 +234,15 @@ Task<ChangeOutcome> RecipientService::set(
             co_return failed_outcome(stored.error());
         }
     }
-    const auto failed = co_await edit_members(draft, std::move(request.author));
+    const auto failed = co_await edit_members(draft, request.author);
     if (failed) {
         co_return failed_outcome(failed);
     }
     co_return outcome;
 }
 
-Task<ErrorCode> RecipientService::edit_members(const RecipientDraft& draft, ChangeAuthor author) {
+Task<ErrorCode> RecipientService::edit_members(
+    const RecipientDraft& draft, const ChangeAuthor& author) {
     const auto& edit = draft.next.members;
     const auto group = draft.next.recipient.name;
     if (edit.all) {

@@ -85,7 +85,7 @@ struct PolicyRunRequest {
     std::string mark = {};  // of the page before: the policies are still the same
     bool secondary_only = false;
     bool what_if = false;
-    ChangeAuthor author;
+    ChangeAuthor author = {};
 };
 
 // One page of an `address-policy apply`.
@@ -152,7 +152,7 @@ class RecipientService {
     Task<Result<std::optional<MailRecipient>>> find(std::string name);
     Task<ErrorCode> complete(Drafts& drafts, const Organization& organization);
     Task<void> hash_passwords(Drafts& drafts);
-    Task<ErrorCode> edit_members(const RecipientDraft& draft, ChangeAuthor author);
+    Task<ErrorCode> edit_members(const RecipientDraft& draft, const ChangeAuthor& author);
     Task<ErrorCode> replace_members(
         std::string group, std::vector<std::string> wanted, ChangeAuthor author);
     Task<std::vector<std::string>> removal_warnings(

@@ -1,7 +1,7 @@
 // The small values OrganizationService's methods answer with. Inside config only.
 #pragma once
 
-#include "config/organization_service.hpp"
+#include "config/change_request.hpp"
 
 #include <string>
 #include <vector>

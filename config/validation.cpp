@@ -1,5 +1,8 @@
 #include "config/validation.hpp"
 
+#include "config/address_policy_rules.hpp"
+#include "config/address_rewrite_rules.hpp"
+#include "config/domain_rules.hpp"
 #include "config/receive_connector_rules.hpp"
 #include "transport/base/ascii.hpp"
 
@@ -74,54 +77,28 @@ void check_address_spaces(const SendConnector& connector, Problems& problems) {
     }
 }
 
-// Accepted domains.
-
-std::string written(const AcceptedDomain& domain) {
-    return (domain.include_subdomains ? "*." : "") + domain.domain.text();
-}
-
-// Reference 3.3: exactly one domain is default at any time.
-void check_accepted_domains(const std::vector<AcceptedDomain>& domains, Problems& problems) {
-    for (std::size_t i = 0; i < domains.size(); ++i) {
-        for (std::size_t j = i + 1; j < domains.size(); ++j) {
-            if (written(domains[i]) == written(domains[j])) {
-                problems.push_back(
-                    {title("accepted-domain", domains[j].name),
-                     "domain",
-                     written(domains[j]) + " is already the domain of " +
-                         title("accepted-domain", domains[i].name)});
-            }
-        }
-    }
-    const auto defaults = std::count_if(
-        domains.begin(), domains.end(), [](const auto& domain) { return domain.is_default; });
-    if (defaults != 1) {
-        problems.push_back(
-            {"accepted-domain",
-             "default",
-             defaults == 0 ? "no accepted domain would be the default: make another one the "
-                             "default first, with accepted-domain set NAME --default true"
-                           : "more than one accepted domain would be the default"});
-    }
-}
-
 }  // namespace
 
 std::vector<Problem> find_problems(const Organization::Parts& parts) {
     Problems problems;
-    check_accepted_domains(parts.accepted_domains, problems);
+    check_accepted_domains(parts, problems);
     check_receive_connectors(parts, problems);
     for (const auto& connector : parts.send_connectors) {
         check_routing(connector, problems);
         check_source_servers(connector, parts.node, problems);
         check_address_spaces(connector, problems);
     }
+    check_address_policies(parts, problems);
+    check_address_rewrites(parts, problems);
+    check_remote_domains(parts, problems);
+    check_system_messages(parts, problems);
     return problems;
 }
 
 std::vector<std::string> find_warnings(const Organization::Parts& parts) {
     std::vector<std::string> warnings;
     warn_of_receive_connectors(parts, warnings);
+    warn_of_relay_domains(parts, warnings);
     const auto& transport = parts.transport;
     if (transport.delay_dsn_enabled &&
         transport.delay_notification_timeout >= transport.message_expiration_timeout) {

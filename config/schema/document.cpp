@@ -172,7 +172,9 @@ json::value edited_value(
     if (const auto* replaced = edit.if_contains(field.name)) {
         value = checker.value_of(field, *replaced);
         if (field.create_only && value != current) {
-            checker.add(field, "can only be given when the object is created");
+            checker.add(
+                field,
+                "can only be given when the object is created: remove it and create it anew");
         }
     }
     if (!field.list || !value.is_array()) {

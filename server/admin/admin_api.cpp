@@ -7,7 +7,8 @@ namespace mailflow {
 AdminApi::AdminApi(Parts parts)
     : organization_(parts.organization)
     , status_(parts.status)
-    , objects_(parts.organization, parts.console, parts.lanes)
+    , objects_(parts.organization, parts.console, parts.lanes, parts.find_mx)
+    , recipients_(parts.organization)
     , queue_(parts.console, *parts.lanes.front(), parts.queue)
     , tracking_(parts.tracking)
     , log_(parts.organization, parts.protocol_log) {}
@@ -25,6 +26,8 @@ Task<HttpResponse> AdminApi::handle(HttpRequest request) {
     const std::string resource = request.path[1];
     if (resource == "objects") {
         answer = co_await objects_.handle(std::move(request));
+    } else if (resource == "recipients") {
+        answer = co_await recipients_.handle(std::move(request));
     } else if (resource == "queues") {
         answer = co_await queue_.handle_queues(std::move(request));
     } else if (resource == "messages") {

@@ -5,6 +5,7 @@
 #include "server/admin/log_resource.hpp"
 #include "server/admin/objects_resource.hpp"
 #include "server/admin/queue_resource.hpp"
+#include "server/admin/recipients_resource.hpp"
 #include "server/admin/status_resource.hpp"
 #include "server/admin/tracking_resource.hpp"
 
@@ -23,6 +24,7 @@ class AdminApi final : public HttpHandler {
         TrackingSink& tracking;
         StatusSource& status;
         ProtocolLog& protocol_log;
+        FindMx find_mx = {};  // empty: the DNS is asked nothing
     };
 
     explicit AdminApi(Parts parts);
@@ -37,6 +39,7 @@ class AdminApi final : public HttpHandler {
     OrganizationService& organization_;
     StatusSource& status_;
     ObjectsResource objects_;
+    RecipientsResource recipients_;
     QueueResource queue_;
     TrackingResource tracking_;
     LogResource log_;

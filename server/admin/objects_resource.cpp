@@ -2,6 +2,7 @@
 
 #include "config/schema/object_type.hpp"
 #include "server/admin/json_answers.hpp"
+#include "server/admin/mx_view.hpp"
 #include "transport/net/call_on.hpp"
 
 #include <boost/json/array.hpp>
@@ -13,6 +14,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::size_t kMailboxPage = 1000;
+constexpr std::string_view kAcceptedDomain = "accepted-domain";
 
 std::string joined(const std::vector<schema::Problem>& problems) {
     std::string text;
@@ -78,22 +80,19 @@ Task<HttpResponse> ObjectsResource::handle(HttpRequest request) {
 
 Task<HttpResponse> ObjectsResource::list(std::string type) {
     json::array rows;
-    if (type == "mailbox") {
-        std::string after;
-        for (;;) {
-            auto page = co_await service_.list_mailboxes(after, kMailboxPage);
+    if (const auto kind = kind_of(type)) {
+        RecipientQuery query{.kind = kind};
+        do {
+            auto page = co_await service_.list_recipients(query);
             if (!page) {
                 co_return json_error(
-                    503, "the mailboxes could not be read: " + page.error().message());
+                    503, "recipients could not be read: " + page.error().message());
             }
-            if (page->empty()) {
-                break;
+            for (auto& recipient : page->rows) {
+                rows.push_back(std::move(recipient));
             }
-            after = std::string(page->back().at("name").as_string());
-            for (auto& mailbox : *page) {
-                rows.push_back(std::move(mailbox));
-            }
-        }
+            query.after = page->next;
+        } while (!query.after.empty());
         co_return json_answer(rows);
     }
     for (auto& object : service_.list(type)) {
@@ -104,18 +103,30 @@ Task<HttpResponse> ObjectsResource::list(std::string type) {
 
 Task<HttpResponse> ObjectsResource::show(std::string type, std::string name) {
     std::optional<json::object> object;
-    if (type == "mailbox") {
-        auto found = co_await service_.show_mailbox(name);
+    if (kind_of(type)) {
+        auto found = co_await service_.show_recipient(name);
         if (!found) {
-            co_return json_error(503, "the mailbox could not be read: " + found.error().message());
+            co_return json_error(
+                503, "the recipient could not be read: " + found.error().message());
         }
         object = std::move(*found);
+        if (object && object->at("kind").as_string() != type) {
+            const std::string kind(object->at("kind").as_string());
+            co_return json_error(
+                404,
+                "\"" + name + "\" is a " + kind + ": smtpctl " + kind + " show \"" + name + "\"");
+        }
     } else {
         object = service_.show(type, name);
     }
     if (!object) {
         co_return json_error(
             404, "there is no " + type + " \"" + name + "\"; smtpctl " + type + " list shows them");
+    }
+    if (type == kAcceptedDomain) {
+        auto shown =
+            co_await with_mx_status(service_.organization()->node(), find_mx_, std::move(*object));
+        co_return json_answer(shown);
     }
     co_return json_answer(*object);
 }
@@ -136,6 +147,8 @@ Task<HttpResponse> ObjectsResource::change(HttpRequest request) {
     } else {
         change.name = request.path[3];
     }
+    const bool created_domain =
+        change.type == kAcceptedDomain && request.method == HttpMethod::post;
     const bool what_if = request.parameter("what_if") == "true";
     change.what_if = what_if;
     change.author.who = request.caller.text() + " via admin socket";
@@ -148,6 +161,9 @@ Task<HttpResponse> ObjectsResource::change(HttpRequest request) {
     }
     if (outcome.ok() && !what_if) {
         co_await wait_until_applied();
+    }
+    if (outcome.ok() && created_domain) {
+        add_mx_records(service_.organization()->node(), outcome.after);
     }
     co_return answer_of(outcome);
 }

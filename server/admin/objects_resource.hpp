@@ -2,6 +2,7 @@
 // `?what_if=true` checks and shows a change without making it. On the console lane.
 #pragma once
 
+#include "config/mx_answers.hpp"
 #include "config/organization_service.hpp"
 #include "server/http/http_message.hpp"
 #include "transport/net/lane.hpp"
@@ -14,10 +15,13 @@ namespace mailflow {
 class ObjectsResource {
   public:
     // All outlive this. A change is published to the first of `lanes`, which tells the others.
-    ObjectsResource(OrganizationService& service, Lane& console, std::vector<Lane*> lanes)
+    // `find_mx` may be empty: nobody knows then what the DNS says.
+    ObjectsResource(
+        OrganizationService& service, Lane& console, std::vector<Lane*> lanes, FindMx find_mx = {})
         : service_(service)
         , console_(console)
-        , lanes_(std::move(lanes)) {}
+        , lanes_(std::move(lanes))
+        , find_mx_(std::move(find_mx)) {}
 
     // `request.path` is v1, objects, TYPE and perhaps NAME.
     Task<HttpResponse> handle(HttpRequest request);
@@ -31,6 +35,7 @@ class ObjectsResource {
     OrganizationService& service_;
     Lane& console_;
     std::vector<Lane*> lanes_;
+    FindMx find_mx_;
 };
 
 }  // namespace mailflow

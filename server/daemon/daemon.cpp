@@ -291,7 +291,10 @@ std::string Daemon::Members::start_flow() {
                 self->flow->queue(),
                 self->flow->tracking(),
                 *self->status,
-                self->flow->observation().protocol_log()});
+                self->flow->observation().protocol_log(),
+                [self](DomainName domain) {
+                    return self->flow->find_mx(std::move(domain));
+                }});
             self->admin = std::make_unique<UnixHttpServer>(self->console->lane(), *self->api);
             const auto socket = self->settings.admin_socket();
             const auto folder = std::filesystem::absolute(socket).parent_path();

@@ -122,6 +122,9 @@ void MailFlow::build_lanes() {
         [this](const std::string& name) { return has_certificate(name); },
         [this](std::string password) {
             return hash_password(world_.worker, world_.console.random(), std::move(password));
+        },
+        [this](DomainName domain) {
+            return find_mx(std::move(domain));
         }});
     for (auto* lane : world_.lanes) {
         auto parts = std::make_unique<LaneParts>();
@@ -140,6 +143,8 @@ Result<> MailFlow::build_resolvers() {
         }
         parts->resolver = std::move(*resolver);
     }
+    mx_lookup_ = std::make_unique<MxLookup>(
+        world_.console, queue_lane(), *lanes_.front()->resolver.resolver);
     return {};
 }
 

@@ -9,6 +9,7 @@
 #include "config/organization_service.hpp"
 #include "server/admin/status_resource.hpp"
 #include "server/daemon/binding_probe.hpp"
+#include "server/daemon/mx_lookup.hpp"
 #include "server/daemon/observation.hpp"
 #include "server/receive/authenticator.hpp"
 #include "server/receive/listener.hpp"
@@ -111,6 +112,11 @@ class MailFlow {
 
     [[nodiscard]] Observation& observation() noexcept { return *observation_; }
 
+    // On the console lane; answers within MxLookup::kLimit.
+    Task<DnsAnswer<MxRecord>> find_mx(DomainName domain) {
+        return mx_lookup_->find(std::move(domain));
+    }
+
     // On the console lane; null without certificates.
     [[nodiscard]] const CertificateService* certificates() const noexcept {
         return certificates_.get();
@@ -154,6 +160,7 @@ class MailFlow {
     TlsContextsPtr tls_contexts_;  // the newest; on the console lane
     AuthGuard guard_;              // on the queue lane
     std::unique_ptr<BindingProbe> probe_;
+    std::unique_ptr<MxLookup> mx_lookup_;
     std::unique_ptr<OrganizationService> service_;
     std::vector<std::unique_ptr<LaneParts>> lanes_;
     std::unique_ptr<QueueManager> manager_;

@@ -22,7 +22,7 @@ struct Fixture : ServiceFixture {
     }
 
     json::object shown(const std::string& name) {
-        auto found = test.run(service.show_mailbox(name)).value();
+        auto found = test.run(service.show_recipient(name)).value();
         REQUIRE(found);
         return *found;
     }
@@ -39,15 +39,15 @@ bool says(const ChangeOutcome& outcome, const std::string& words) {
 
 }  // namespace
 
-TEST_CASE("a mailbox logs in by alias@default domain unless told", "[config][mailbox]") {
+TEST_CASE("a mailbox logs in by its primary address unless told", "[config][mailbox]") {
     Fixture fixture;
     REQUIRE(fixture.create("mailbox", "alice", {{"addresses", {"a.smith@contoso.com"}}}).ok());
     REQUIRE(fixture.create("mailbox", "bob", {{"upn", "Robert@Corp.Example"}}).ok());
 
-    CHECK(fixture.stored("alice").upn == "alice@contoso.com");
+    CHECK(fixture.stored("alice").upn == "a.smith@contoso.com");
     CHECK(fixture.shown("bob").at("upn") == "Robert@corp.example");
-    CHECK(fixture.set("mailbox", "alice", {{"alias", "as"}}).ok());
-    CHECK(fixture.stored("alice").upn == "alice@contoso.com");
+    CHECK(fixture.set("mailbox", "alice", {{"add_addresses", {"SMTP:as@contoso.com"}}}).ok());
+    CHECK(fixture.stored("alice").upn == "a.smith@contoso.com");
     CHECK(fixture.set("mailbox", "alice", {{"upn", ""}}).ok());
     CHECK(fixture.stored("alice").upn == "as@contoso.com");
 }
@@ -175,7 +175,7 @@ TEST_CASE("send-as names mailboxes there are, and follows them", "[config][mailb
         "send_as: there is no mailbox \"bob\""));
     CHECK(says(
         fixture.set("mailbox", "sales", {{"send_as", {"sales"}}}),
-        "send_as: a mailbox may send as itself: leave sales out"));
+        "send_as: a mailbox may send as itself: leave it out"));
 }
 
 TEST_CASE("limits of failed logins reach the flow", "[config][service]") {

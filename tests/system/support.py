@@ -99,7 +99,7 @@ class Mailflow:
         self.runs = 0
         servers = f'servers = ["{dns}"]' if dns else 'servers = ["127.0.0.1:9"]'
         self.config.write_text("\n".join([
-            f'state_dir = "{state}"', "[node]", f'fqdn = "{node}"', f'domain = "{domain}"',
+            f'state_dir = "{state}"', "[node]", f'fqdn = "{node}"', f'domain = "{domain}"' if domain else "",
             "[listen]", f'address = "{address}"', "smtp = 0", f"submission = {submission}", "submissions = 0",
             "[admin]", 'socket = "admin.sock"',
             "[dns]", servers, "[deliver]", f"allow_destinations = [{allow}]", *lines, ""]))
