@@ -418,4 +418,16 @@ Task<MxTargets> find_targets(
     co_return targets;
 }
 
+TargetRules rules_for(
+    TargetRules base, const SendConnector& connector, const Organization& organization) {
+    base.port = connector.port;
+    base.own_names.push_back(ascii::to_lower(organization.node().fqdn));
+    for (const auto& receive : organization.receive_connectors()) {
+        if (!receive.fqdn.empty()) {
+            base.own_names.push_back(ascii::to_lower(receive.fqdn));
+        }
+    }
+    return base;
+}
+
 }  // namespace mailflow

@@ -8,6 +8,7 @@
 #include "transport/base/task.hpp"
 #include "transport/deliver/delivery_decision.hpp"
 #include "transport/org/next_hop.hpp"
+#include "transport/org/organization.hpp"
 #include "transport/org/send_connector.hpp"
 #include "transport/ports/resolver.hpp"
 
@@ -54,6 +55,11 @@ struct TargetRules {
         allowed;  // `allow_destinations`: connected to although loopback, private or own
     std::uint16_t port = 25;  // of the send connector
 };
+
+// `base` with the names of the organization's node and receive connectors, and the port of the send
+// connector.
+[[nodiscard]] TargetRules rules_for(
+    TargetRules base, const SendConnector& connector, const Organization& organization);
 
 // Hosts of a recipient's domain.
 [[nodiscard]] Task<MxTargets> find_mx_targets(

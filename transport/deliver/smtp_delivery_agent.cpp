@@ -86,6 +86,20 @@ Judgement judge(smtp::Unfit unfit, const RemoteHost& host) {
     return judgement;
 }
 
+// As this recipient gets it.
+std::uint64_t size_of(const QueuedMessage& message, const QueuedRecipient& recipient) {
+    auto size = message.content.size();
+    if (recipient.variant != 0) {
+        for (const auto& edit : message.content.edits) {
+            size = size + edit.length - edit.text.size();
+        }
+        for (const auto& edit : message.edits_of(recipient)) {
+            size = size - edit.length + edit.text.size();
+        }
+    }
+    return size;
+}
+
 // Spawned: owns the session until the peer has closed.
 Task<void> quit(std::unique_ptr<SmtpClientSession> session) {
     co_await session->quit();
@@ -112,6 +126,10 @@ struct SmtpDeliveryAgent::Attempt {
         for (std::size_t i = 0; i < states.size(); ++i) {
             if (!states[i].settled) positions.push_back(i);
         }
+        // A transaction has one MAIL FROM and one header: variants follow each other.
+        std::stable_sort(positions.begin(), positions.end(), [this](auto a, auto b) {
+            return recipient(a).variant < recipient(b).variant;
+        });
         return positions;
     }
 
@@ -160,7 +178,8 @@ std::size_t SmtpDeliveryAgent::Attempt::share(
     const std::size_t most_domains = std::max(1U, peer.max_recipient_domains.value_or(UINT32_MAX));
     std::set<std::string> domains;
     std::size_t count = 0;
-    while (count < std::min(waiting.size(), most)) {
+    while (count < std::min(waiting.size(), most) &&
+           recipient(waiting[count]).variant == recipient(waiting.front()).variant) {
         domains.insert(ascii::to_lower(address(waiting[count]).domain_text()));
         if (domains.size() > most_domains) break;
         ++count;
@@ -172,8 +191,9 @@ smtp::MailTransaction SmtpDeliveryAgent::Attempt::transaction(
     std::span<const std::size_t> positions, UtcTime now) const {
     const auto& message = *job.message;
     smtp::MailTransaction transaction;
-    transaction.reverse_path = message.envelope.reverse_path;
-    transaction.size = message.content.size();
+    const auto& first = recipient(positions.front());
+    transaction.reverse_path = message.reverse_path_of(first);
+    transaction.size = size_of(message, first);
     transaction.eight_bit = message.content.facts.eight_bit;
     transaction.smtputf8_header = message.content.facts.smtputf8_header;
     transaction.binary = message.envelope.body == BodyType::binary_mime;
@@ -246,14 +266,7 @@ Task<MxTargets> SmtpDeliveryAgent::find_hosts(Attempt& attempt) {
     }
     const auto& node = organization.node().fqdn;
     attempt.ehlo_name = attempt.connector->fqdn.empty() ? node : attempt.connector->fqdn;
-    attempt.rules = settings_.rules;
-    attempt.rules.port = attempt.connector->port;
-    attempt.rules.own_names.push_back(ascii::to_lower(node));
-    for (const auto& connector : organization.receive_connectors()) {
-        if (!connector.fqdn.empty()) {
-            attempt.rules.own_names.push_back(ascii::to_lower(connector.fqdn));
-        }
-    }
+    attempt.rules = rules_for(settings_.rules, *attempt.connector, organization);
     auto targets = co_await find_targets(
         parts_.resolver, parts_.lane.random(), attempt.job.hop, *attempt.connector, attempt.rules);
     co_return targets;
@@ -345,7 +358,7 @@ Task<void> SmtpDeliveryAgent::hand_over(
         co_return;
     }
     const auto& message = *attempt.job.message;
-    const auto content = co_await open_content(message);
+    const auto content = co_await open_content(message, attempt.recipient(some.front()));
     if (content.has_error()) {
         attempt.settle(some, judge_own(OwnFailure::body_unavailable, content.error().message()));
         co_return;
@@ -361,13 +374,13 @@ Task<void> SmtpDeliveryAgent::hand_over(
 }
 
 Task<Result<std::unique_ptr<BodyReader>>> SmtpDeliveryAgent::open_content(
-    const QueuedMessage& message) {
+    const QueuedMessage& message, const QueuedRecipient& recipient) {
     if (message.body) {
-        co_return make_content_reader(message.content, make_memory_reader(message.body));
+        co_return make_content_reader(message, recipient, make_memory_reader(message.body));
     }
     auto body = co_await parts_.bodies.open(message.id, message.content.body);
     if (body.has_error()) co_return body.error();
-    co_return make_content_reader(message.content, *std::move(body));
+    co_return make_content_reader(message, recipient, *std::move(body));
 }
 
 // A usable session is ended politely, without anybody waiting for it.
