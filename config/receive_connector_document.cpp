@@ -134,6 +134,7 @@ void read_limits(ReceiveConnector& connector, const DocumentReader& reader) {
     connector.max_hop_count = reader.number("max_hop_count");
     connector.max_local_hop_count = reader.number("max_local_hop_count");
     connector.max_recipients_per_message = reader.number("max_recipients_per_message");
+    connector.max_messages_per_connection = reader.limit("max_messages_per_connection");
     connector.max_protocol_errors = reader.limit("max_protocol_errors");
     connector.max_logon_failures = reader.number("max_logon_failures");
     connector.max_inbound_connection = reader.limit("max_inbound_connection");

@@ -228,6 +228,13 @@ std::vector<Field> message_limit_fields() {
             "Recipients of one message; further ones get 452, those before them stay."),
         or_unlimited(limited(
             integer,
+            "max_messages_per_connection",
+            kUnlimited,
+            {1, kMaxInt},
+            "MAIL commands of one session, announced as MAILMAX (RFC 9422); the next one ends the "
+            "session with 421.")),
+        or_unlimited(limited(
+            integer,
             "max_protocol_errors",
             "5",
             {0, kMaxInt},

@@ -69,6 +69,7 @@ smtp::ExtensionSet offered_extensions(
     // RFC 8689 §2: inside TLS only.
     set.require_tls = switches.require_tls && security.secure;
     set.limits = switches.limits;
+    set.max_mails = connector.max_messages_per_connection;
     set.max_recipients = static_cast<std::uint32_t>(rights.max_recipients());
     set.mt_priority = switches.mt_priority;
     set.future_release = switches.future_release && rights.standing == Standing::authenticated;

@@ -270,6 +270,7 @@ const Setters& limit_setters() {
              f.parts.transport.max_hop_count = number(v);
          }},
         {"max_recipients_per_message", count<&C::max_recipients_per_message>()},
+        {"max_messages_per_connection", count<&C::max_messages_per_connection>()},
         {"max_protocol_errors", count<&C::max_protocol_errors>()},
         {"max_logon_failures", count<&C::max_logon_failures>()},
         {"max_inbound_connection", count<&C::max_inbound_connection>()},

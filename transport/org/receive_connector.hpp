@@ -120,6 +120,7 @@ struct ReceiveConnector {
     std::uint32_t max_hop_count = 30;               // Received fields of a message
     std::uint32_t max_local_hop_count = 8;  // Received fields that name this node; 0: not checked
     std::uint32_t max_recipients_per_message = 200;
+    std::optional<std::uint32_t> max_messages_per_connection;  // MAIL commands; none: unlimited
     std::optional<std::uint32_t> max_protocol_errors = 5;
     std::uint32_t max_logon_failures = 3;  // failed AUTH before the session is closed; 0: never
     std::optional<std::uint32_t> max_inbound_connection = 5000;
