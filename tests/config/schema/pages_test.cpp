@@ -40,6 +40,12 @@ TEST_CASE("docs/receive-connectors.md says what the schema says", "[config][sche
         reference_table(*find_type("receive-connector")));
 }
 
+TEST_CASE("docs/recipients.md says what the schema says", "[config][schema][docs]") {
+    CHECK(
+        generated_part("recipients.md") ==
+        tables_of({"mailbox", "contact", "group", "address-policy"}));
+}
+
 TEST_CASE("docs/routing.md says what the schema says", "[config][schema][docs]") {
     INFO("run scripts/docs and commit the page");
     CHECK(
