@@ -304,7 +304,7 @@ TEST_CASE("Packed recipients and outcomes come back, damaged ones do not", "[sto
     CHECK(unpack_recipient("\x01\x07").error() == Error::corrupt);
     CHECK(unpack_status("").error() == Error::corrupt);
     CHECK(
-        unpack_status(std::string("\x03") + pack_status(busy_status()).substr(1)).error() ==
+        unpack_status(std::string("\x04") + pack_status(busy_status()).substr(1)).error() ==
         Error::corrupt);
 }
 
