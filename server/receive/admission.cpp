@@ -44,9 +44,9 @@ Rights Rights::of(
 }
 
 std::optional<std::uint64_t> Rights::max_message_size() const noexcept {
-    const auto& settings = organization->transport();
-    auto limit = settings.max_receive_size;
-    tighten(limit, settings.max_send_size);
+    // Reference 13.2, fact 19: what comes in is held to max_send_size, of who logged in to its own
+    // in place of it; each recipient's limits are asked for when the recipients are known.
+    auto limit = own_max_send_size ? own_max_send_size : organization->transport().max_send_size;
     if (!has(permissions, Permission::bypass_message_size)) {
         tighten(limit, connector->max_message_size);
     }
@@ -54,9 +54,8 @@ std::optional<std::uint64_t> Rights::max_message_size() const noexcept {
 }
 
 std::size_t Rights::max_recipients() const noexcept {
-    return std::min(
-        connector->max_recipients_per_message,
-        organization->transport().max_recipient_envelope_limit);
+    // Fact 9: the organization's limit, and a mailbox's own, are the categorizer's to apply.
+    return connector->max_recipients_per_message;
 }
 
 const std::string& Rights::fqdn() const noexcept {
@@ -252,7 +251,11 @@ Verdict check_recipient(const Rights& rights, const Result<ResolvedRecipient>& r
                 return Verdict::accept();
             }
             return refuse(550, "5.7.1", "Unable to relay", "no right any-recipient");
-        case ResolvedKind::unknown: break;
+        case ResolvedKind::unknown:
+            if (!rights.organization->transport().recipient_validation) {
+                return Verdict::accept();  // reported later
+            }
+            break;
     }
     return refuse(550, "5.1.1", "User unknown", "unknown recipient");
 }

@@ -40,12 +40,14 @@ struct Rights {
     const ReceiveConnector* connector = nullptr;
     Standing standing = Standing::anonymous;
     PermissionSet permissions = 0;
+    std::optional<std::uint64_t> own_max_send_size{};  // of who logged in
 
     [[nodiscard]] static Rights of(
         OrganizationPtr organization,
         const ReceiveConnector& connector,
         Standing standing = Standing::anonymous);
-    // The tightest of the organization's and the connector's message limits; none: unlimited.
+    // The tighter of the sender's (or the organization's) and the connector's message limits; none:
+    // unlimited.
     [[nodiscard]] std::optional<std::uint64_t> max_message_size() const noexcept;
     [[nodiscard]] std::size_t max_recipients() const noexcept;
     [[nodiscard]] const std::string& fqdn() const noexcept;

@@ -15,6 +15,7 @@
 #include "transport/ports/queue_store.hpp"
 #include "transport/ports/tls_contexts.hpp"
 #include "transport/ports/tracking_sink.hpp"
+#include "transport/route/recipient_resolver.hpp"
 
 #include <boost/intrusive/list.hpp>
 
@@ -39,6 +40,8 @@ struct ReceiveServices {
     Authenticator* authenticator = nullptr;  // of this lane
     ReceiveMetrics* metrics = nullptr;       // of this lane
     ProtocolLog* protocol_log = nullptr;
+    // The organization's keyed hash for SRS; empty: mail is forwarded under the mailbox's address.
+    Srs::Mac srs{};
 };
 
 // A live session as its lane's registry sees it. Unlinks itself when it ends.
@@ -63,6 +66,16 @@ struct ReceiveLane {
         : services(std::move(parts)) {}
 
     ReceiveServices services;
+
+    // Address-rewrite entries and SRS of this snapshot; made anew when it changes.
+    [[nodiscard]] std::shared_ptr<const AddressTools> address_tools(
+        const OrganizationPtr& snapshot) {
+        if (tools_ == nullptr || tools_->organization() != snapshot) {
+            tools_ = std::make_shared<const AddressTools>(snapshot, services.srs);
+        }
+        return tools_;
+    }
+
     OrganizationPtr organization;
     TlsContextsPtr tls;  // null: no STARTTLS anywhere
     Pressure pressure;
@@ -71,6 +84,9 @@ struct ReceiveLane {
     std::string decoded;        // scratch of the body receivers; contents hold within one call
     bool store_failed = false;  // latched: MAIL answers 451 from now on
     bool stopping = false;
+
+  private:
+    std::shared_ptr<const AddressTools> tools_;
 };
 
 }  // namespace mailflow

@@ -9,10 +9,12 @@
 #include "server/receive/admission.hpp"
 #include "server/receive/authenticator.hpp"
 #include "server/receive/body_receiver.hpp"
+#include "server/receive/message_facts.hpp"
 #include "server/receive/offered_extensions.hpp"
 #include "server/receive/receive_services.hpp"
 #include "transport/mail/header_policy.hpp"
 #include "transport/net/connection.hpp"
+#include "transport/queue/categorize.hpp"
 #include "transport/smtp/receive_protocol.hpp"
 
 #include <cstdint>
@@ -64,7 +66,9 @@ class ReceiveSession final : private LiveSession {
             : rights(std::move(r)) {}
 
         Rights rights;
-        std::vector<QueuedRecipient> recipients;
+        std::vector<CategorizeRequest::Recipient> recipients;
+        std::vector<std::string> named;  // those, as RCPT had them, from the end of data on
+        std::shared_ptr<const AddressTools> tools;
         std::uint32_t excess = 0;       // recipients over the limit
         bool lowered_priority = false;  // what MAIL asked for is not the client's to ask
         QueueId id;                     // from the first octet of the message on
@@ -122,6 +126,7 @@ class ReceiveSession final : private LiveSession {
 
     void refresh_rights();
     void update_rights();
+    void set_own_limits();
     void update_extensions();
     [[nodiscard]] Standing standing() const noexcept;
     [[nodiscard]] bool may_xclient() const noexcept;
@@ -132,12 +137,13 @@ class ReceiveSession final : private LiveSession {
 
     [[nodiscard]] Step judge_sender_at_once(const smtp::Mail& mail);
     Task<Step> judge_sender(smtp::Mail& mail);
-    Task<Verdict> check_account(EmailAddress address);
     void accept_sender(const smtp::Mail& mail);
     void refuse_sender(const smtp::Mail& mail, const Verdict& verdict);
     Task<bool> take_tokens(RateLimiter::Use use);
     Task<Step> judge_recipient(smtp::Rcpt& rcpt);
     void accept_recipient(const smtp::Rcpt& rcpt, ResolvedRecipient resolved);
+    [[nodiscard]] bool may_expand() const noexcept;
+    Task<Step> answer_group(MailRecipientPtr group);
     Task<Step> answer_name(smtp::CheckName& name);
 
     // ---- DATA, BDAT (session_body.cpp)
@@ -155,13 +161,15 @@ class ReceiveSession final : private LiveSession {
     // ---- the message (session_message.cpp)
 
     Task<Step> keep_message();
-    [[nodiscard]] bool must_judge_from() const noexcept;
-    [[nodiscard]] HeaderContext header_context(std::string_view message_id, UtcTime time) const;
-    Task<Verdict> judge_from(HeaderContext& context);
     [[nodiscard]] QueuedMessage make_message(
         UtcTime accepted, StoredBody stored, HeaderDecision decision);
     void complete_envelope(Envelope& envelope) const;
-    void announce(QueuedMessagePtr message, const std::string& message_id);
+    [[nodiscard]] CategorizeRequest categorize_request(
+        std::vector<HeaderEdit> edits, std::uint64_t size, UtcTime now);
+    Task<Step> commit_message(
+        QueuedMessage message, Categorized categorized, std::string own_message_id);
+    void track_received(const QueuedMessage& message, const std::string& message_id);
+    void announce(Submission submission);
     void log_refusal(const Verdict& verdict);
     void refuse_message(const Verdict& verdict);
     [[nodiscard]] smtp::Reply message_failed(const ErrorCode& error);

@@ -1,8 +1,8 @@
 // DATA and BDAT of a receive session up to the last octet: the body receiver, deadlines, chunks.
 
 #include "server/receive/receive_session.hpp"
+#include "server/receive/sender_checks.hpp"
 #include "transport/base/error.hpp"
-#include "transport/mail/header_policy.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -149,11 +149,13 @@ Task<ErrorCode> ReceiveSession::open_body(BodyReceiver::Framing framing) {
                               : smtp::BareNewlines::reject;
     rules.max_size = transaction.rights.max_message_size();
     rules.header.max_header_size = connector.max_header_size;
-    rules.wishes = wishes_for(header_context({}, {}));
-    if (must_judge_from()) {
-        rules.wishes.places |= bit(FieldKind::from);
-        rules.wishes.texts |= bit(FieldKind::from);
-    }
+    rules.wishes =
+        header_wishes(transaction.rights, account_.get(), protocol_.envelope().reverse_path);
+    add_categorizer_wishes(
+        sender_facts(transaction.rights, account_, protocol_.envelope().reverse_path),
+        *transaction.rights.organization,
+        transaction.recipients,
+        rules.wishes);
     transaction.body = std::make_unique<BodyReceiver>(
         std::move(*writer), rules, clock().monotonic(), lane_.decoded);
     co_return ErrorCode();

@@ -26,6 +26,7 @@ void ReceiveSession::refresh_rights() {
     for (const auto& connector : now->receive_connectors()) {
         if (connector.enabled && connector.name == rights_.connector->name) {
             rights_ = Rights::of(now, connector, standing());
+            set_own_limits();
             return;
         }
     }
@@ -34,6 +35,13 @@ void ReceiveSession::refresh_rights() {
 // After TLS, AUTH, XCLIENT.
 void ReceiveSession::update_rights() {
     rights_ = Rights::of(rights_.organization, *rights_.connector, standing());
+    set_own_limits();
+}
+
+void ReceiveSession::set_own_limits() {
+    if (account_ != nullptr) {
+        rights_.own_max_send_size = account_->limits.max_send_size;
+    }
 }
 
 void ReceiveSession::update_extensions() {

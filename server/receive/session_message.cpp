@@ -1,8 +1,9 @@
 // The message of a receive session that has come whole: judged, made durable, answered.
 
+#include "server/receive/message_facts.hpp"
 #include "server/receive/receive_session.hpp"
+#include "server/receive/sender_checks.hpp"
 #include "transport/mail/header_policy.hpp"
-#include "transport/mail/submission_policy.hpp"
 #include "transport/mail/trace_field.hpp"
 
 #include <algorithm>
@@ -19,83 +20,20 @@ constexpr std::size_t kMaxShownMessageId = 250;
 
 // ---- judging
 
-bool ReceiveSession::must_judge_from() const noexcept {
-    const auto& rights = transaction_->rights;
-    if (rights.standing == Standing::authenticated) {
-        return rights.is_bound_to_account() &&
-               rights.connector->sender_policy != SenderPolicy::ignore;
-    }
-    return !has(rights.permissions, Permission::authoritative_domain_sender);
-}
-
-// The views live as long as the transaction, and `message_id`.
-HeaderContext ReceiveSession::header_context(std::string_view message_id, UtcTime time) const {
-    const auto& rights = transaction_->rights;
-    HeaderContext context;
-    context.names = {rights.organization->node().fqdn, rights.connector->fqdn};
-    context.accept_organization_headers =
-        has(rights.permissions, Permission::accept_organization_headers);
-    context.accept_routing_headers = has(rights.permissions, Permission::accept_routing_headers);
-    if (rights.connector->submission) {
-        auto& submission = context.submission.emplace();
-        submission.default_domain = rights.default_domain();
-        submission.message_id = message_id;
-        submission.time = time;
-        submission.reverse_path = protocol_.envelope().reverse_path;
-        submission.sender_policy = rights.connector->sender_policy;
-        if (rights.is_bound_to_account()) {
-            submission.account = account_->primary();
-        }
-    }
-    return context;
-}
-
-// Reference 2.6: From is checked like MAIL. Who logged in says its own addresses there, or what the
-// connector's sender policy makes of others; who may not claim our domains may not claim them here.
-Task<Verdict> ReceiveSession::judge_from(HeaderContext& context) {
-    const auto& rights = transaction_->rights;
-    const SubmissionContext plain;
-    const auto claimed = claimed_senders(
-        transaction_->body->header(), context.submission ? *context.submission : plain);
-    bool granted = claimed.is_whole;
-    for (const auto& address : claimed.addresses) {
-        if (rights.standing != Standing::authenticated) {
-            const auto* const domain =
-                address.domain() ? rights.organization->find_accepted_domain(*address.domain())
-                                 : nullptr;
-            if (domain != nullptr && domain->type == AcceptedDomainType::authoritative) {
-                co_return send_as_refused("From: no right authoritative-domain-sender");
-            }
-            continue;
-        }
-        const auto verdict = co_await check_account(address);
-        if (!verdict.is_accepted() && verdict.refusal->is_temporary()) {
-            co_return verdict;
-        }
-        granted = granted && verdict.is_accepted();
-    }
-    if (context.submission) {
-        context.submission->from_is_granted = granted;
-        co_return Verdict::accept();
-    }
-    // Only a submission connector could put the header right.
-    if (rights.standing == Standing::authenticated && !granted) {
-        co_return send_as_refused("From is not the account's");
-    }
-    co_return Verdict::accept();
-}
-
 Task<ReceiveSession::Step> ReceiveSession::keep_message() {
     connection_.clear_deadline();  // what takes time now is ours
     verb_ = CountedVerb::message;
     auto& transaction = *transaction_;
     auto& body = *transaction.body;
     const auto accepted = clock().now();
-    const auto own_message_id = "<" + transaction.id.text() + "@" + transaction.rights.fqdn() + ">";
-    auto context = header_context(own_message_id, accepted);
-    auto verdict = check_message(transaction.rights, body.finish_scan());
-    if (verdict.is_accepted() && must_judge_from()) {
-        verdict = co_await judge_from(context);
+    auto own_message_id = "<" + transaction.id.text() + "@" + transaction.rights.fqdn() + ">";
+    const auto& rights = transaction.rights;
+    auto context = header_context(
+        rights, account_.get(), protocol_.envelope().reverse_path, own_message_id, accepted);
+    auto verdict = check_message(rights, body.finish_scan());
+    if (verdict.is_accepted() && must_judge_from(rights)) {
+        verdict = co_await check_from(
+            services().directory, rights, account_.get(), body.header(), context);
     }
     HeaderDecision decision;
     if (verdict.is_accepted()) {
@@ -107,35 +45,85 @@ Task<ReceiveSession::Step> ReceiveSession::keep_message() {
         co_return Step::go_on;
     }
 
+    const auto size = size_for_limits(body.writer()->size(), decision);
+    auto request = categorize_request(std::move(decision.edits), size, accepted);
+    auto categorized =
+        co_await categorize(services().directory, rights.organization, std::move(request));
+    if (!categorized) {
+        add(message_failed(categorized.error()));
+        end_transaction(false);
+        co_return Step::go_on;
+    }
+    if (must_refuse(transaction.rights, *categorized)) {
+        refuse_message(refusal_of(*categorized->refusal, "nobody can have it"));
+        co_return Step::go_on;
+    }
+
     auto stored = co_await body.writer()->finish();
     if (!stored) {
         add(message_failed(stored.error()));
         end_transaction(false);
         co_return Step::go_on;
     }
-    const auto ref = stored->ref;
-    const auto message = std::make_shared<const QueuedMessage>(
-        make_message(accepted, std::move(*stored), std::move(decision)));
-    auto submission = Submission{*message};
-    const auto committed = co_await services().store.commit(std::move(submission));
-    if (!committed) {
-        services().bodies.discard(transaction.id, ref);
-        add(message_failed(committed.error()));
-        end_transaction(false);
-        co_return Step::go_on;
-    }
+    auto message = make_message(accepted, std::move(*stored), std::move(decision));
+    const auto step = co_await commit_message(
+        std::move(message), std::move(*categorized), std::move(own_message_id));
+    co_return step;
+}
 
-    auto message_id = message->content.facts.message_id;
+Task<ReceiveSession::Step> ReceiveSession::commit_message(
+    QueuedMessage message, Categorized categorized, std::string own_message_id) {
+    auto message_id = message.content.facts.message_id;
     if (message_id.empty() || message_id.size() > kMaxShownMessageId) {
-        message_id = own_message_id;
+        message_id = std::move(own_message_id);
+    }
+    const auto notes = std::move(categorized.notes);
+    const bool is_over = categorized.is_over();
+    const auto limit = transaction_->rights.organization->transport().expansion_size_limit;
+    auto submission =
+        submission_of(std::move(message), std::move(categorized), limit, services().ids);
+    const auto& first = submission.message;
+    if (is_over) {
+        // Deleted as the rules say, and tracked: there is nothing to keep.
+        services().bodies.discard(first.id, first.content.body);
+    } else {
+        auto durable = submission;
+        const auto committed = co_await services().store.commit(std::move(durable));
+        if (!committed) {
+            services().bodies.discard(first.id, first.content.body);
+            add(message_failed(committed.error()));
+            end_transaction(false);
+            co_return Step::go_on;
+        }
     }
     add(smtp::make_reply(
-        250,
-        "2.6.0",
-        message_id + " [QueueId=" + message->id.text() + "] Queued mail for delivery"));
-    announce(message, message_id);
+        250, "2.6.0", message_id + " [QueueId=" + first.id.text() + "] Queued mail for delivery"));
+    track_received(first, message_id);
+    track_notes(services().tracking, submission, notes);
+    if (!is_over) {
+        announce(std::move(submission));
+    }
     end_transaction(true);
     co_return Step::go_on;
+}
+
+CategorizeRequest ReceiveSession::categorize_request(
+    std::vector<HeaderEdit> edits, std::uint64_t size, UtcTime now) {
+    auto& transaction = *transaction_;
+    const auto& header = transaction.body->header();
+    CategorizeRequest request;
+    request.sender = sender_facts(transaction.rights, account_, protocol_.envelope().reverse_path);
+    for (const auto& recipient : transaction.recipients) {
+        transaction.named.push_back(recipient.path.text());
+    }
+    request.recipients = std::move(transaction.recipients);
+    request.size = size;
+    request.auto_submitted = auto_submitted_of(header, request.sender.path);
+    request.header = &header;
+    request.edits = std::move(edits);
+    request.tools = transaction.tools.get();
+    request.now = now;
+    return request;
 }
 
 // ---- the message
@@ -157,7 +145,6 @@ QueuedMessage ReceiveSession::make_message(
         has(rights.permissions, Permission::accept_organization_headers)};
     message.envelope = protocol_.take_envelope();
     complete_envelope(message.envelope);
-    message.recipients = std::move(transaction.recipients);
 
     // RFC 5321 §4.4. The recipient is named only when there was no other.
     ReceivedTrace trace;
@@ -197,40 +184,43 @@ void ReceiveSession::complete_envelope(Envelope& envelope) const {
     }
 }
 
-void ReceiveSession::announce(QueuedMessagePtr message, const std::string& message_id) {
+void ReceiveSession::announce(Submission submission) {
+    for (auto& copy : submission.copies) {
+        services().announce(std::make_shared<const QueuedMessage>(std::move(copy)));
+    }
+    services().announce(std::make_shared<const QueuedMessage>(std::move(submission.message)));
+}
+
+void ReceiveSession::track_received(const QueuedMessage& message, const std::string& message_id) {
     if (services().metrics != nullptr) {
-        services().metrics->message_accepted(message->recipients.size(), message->content.size());
+        services().metrics->message_accepted(message.recipients.size(), message.content.size());
     }
     if (log().on(LogLevel::info)) {
         log().info(
             "message received",
-            {{"id", message->id},
+            {{"id", message.id},
              {"message_id", message_id},
-             {"sender", sender_text(message->envelope.reverse_path)},
-             {"recipients", message->recipients.size()},
-             {"size", message->content.body.length},
+             {"sender", sender_text(message.envelope.reverse_path)},
+             {"recipients", message.recipients.size()},
+             {"size", message.content.body.length},
              {"client", client_.text()},
-             {"helo", message->origin.helo},
-             {"connector", message->origin.connector},
-             {"account", message->origin.account},
-             {"tls", message->origin.tls}});
+             {"helo", message.origin.helo},
+             {"connector", message.origin.connector},
+             {"account", message.origin.account},
+             {"tls", message.origin.tls}});
     }
     TrackingEvent event;
-    event.time = message->accepted;
+    event.time = message.accepted;
     event.event = TrackingEventId::receive;
-    event.queue_id = message->id;
+    event.queue_id = message.id;
     event.message_id = message_id;
-    event.sender = sender_text(message->envelope.reverse_path);
-    event.recipients.reserve(message->recipients.size());
-    for (const auto& recipient : message->recipients) {
-        event.recipients.push_back(recipient.original);
-    }
-    event.connector = message->origin.connector;
-    event.remote = message->origin.helo + " [" + client_.text() + "]";
-    event.size = message->content.size();
-    event.subject = message->content.facts.subject;
+    event.sender = sender_text(message.envelope.reverse_path);
+    event.recipients = std::move(transaction_->named);
+    event.connector = message.origin.connector;
+    event.remote = message.origin.helo + " [" + client_.text() + "]";
+    event.size = message.content.size();
+    event.subject = message.content.facts.subject;
     services().tracking.append(std::move(event));
-    services().announce(std::move(message));
 }
 
 void ReceiveSession::log_refusal(const Verdict& verdict) {

@@ -2,8 +2,8 @@
 // in the order of reference 2.11.
 
 #include "server/receive/receive_session.hpp"
+#include "server/receive/sender_checks.hpp"
 #include "transport/base/error.hpp"
-#include "transport/queue/recipient_lookup.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -14,6 +14,8 @@ namespace {
 
 // Recipients over the limit that are answered 452 before the session is closed (attack case 18).
 constexpr std::uint32_t kMaxExcessRecipients = 1000;
+// Members of a group that EXPN shows; of larger ones it shows none.
+constexpr std::size_t kMaxShownMembers = 200;
 
 constexpr RateLimiter::Use kOneMessage{1, 0};
 constexpr RateLimiter::Use kOneRecipient{0, 1};
@@ -76,15 +78,8 @@ Task<ReceiveSession::Step> ReceiveSession::judge_sender(smtp::Mail& mail) {
         verdict = check_declared_size(rights_, mail.size);
     }
     if (verdict.is_accepted()) {
-        const bool bound = rights_.is_bound_to_account();
-        if (!bound) {
-            verdict = check_sender(rights_, mail.path);
-        }
-        const bool logged_in = rights_.standing == Standing::authenticated;
-        // Decisions 2.12: <> is for everybody who logged in.
-        if (logged_in && !mail.path.is_null() && (bound || !verdict.is_accepted())) {
-            verdict = co_await check_account(mail.path.address());
-        }
+        verdict =
+            co_await check_reverse_path(services().directory, rights_, account_.get(), mail.path);
     }
     if (verdict.is_accepted()) {
         accept_sender(mail);
@@ -97,20 +92,9 @@ Task<ReceiveSession::Step> ReceiveSession::judge_sender(smtp::Mail& mail) {
     co_return Step::go_on;
 }
 
-// May who has logged in send as `address`?
-Task<Verdict> ReceiveSession::check_account(EmailAddress address) {
-    const auto owner = co_await services().directory.find_recipient(std::move(address));
-    if (!owner) {
-        co_return Verdict{local_failure(owner.error()), "directory unavailable"};
-    }
-    if (!may_send_as(owner->get(), account_->name)) {
-        co_return send_as_refused("not the account's address");
-    }
-    co_return Verdict::accept();
-}
-
 void ReceiveSession::accept_sender(const smtp::Mail& mail) {
     transaction_ = std::make_unique<Transaction>(rights_);
+    transaction_->tools = lane_.address_tools(rights_.organization);
     auto reply = protocol_.sender_accepted(clock().now());
     // RFC 6710 §5: strangers do not get in front of others; what they asked for is changed, and
     // they are told so.
@@ -172,11 +156,17 @@ Task<ReceiveSession::Step> ReceiveSession::judge_recipient(smtp::Rcpt& rcpt) {
         }
     }
     if (verdict.is_accepted()) {
-        auto found = co_await look_up_recipient(
-            services().directory, transaction.rights.organization, rcpt.path);
-        verdict = check_recipient(transaction.rights, found);
+        AdmitRequest request{
+            .path = rcpt.path,
+            .sender = sender_facts(transaction.rights, account_, protocol_.envelope().reverse_path),
+            .size = protocol_.envelope().declared_size,
+            .tools = transaction.tools.get(),
+            .now = clock().now()};
+        auto found = co_await admit_recipient(
+            services().directory, transaction.rights.organization, std::move(request));
+        verdict = check_admitted(transaction.rights, found);
         if (verdict.is_accepted()) {
-            accept_recipient(rcpt, std::move(*found));
+            accept_recipient(rcpt, std::move(found->resolved));
             co_return Step::go_on;
         }
     }
@@ -200,33 +190,10 @@ Task<ReceiveSession::Step> ReceiveSession::judge_recipient(smtp::Rcpt& rcpt) {
     co_return Step::go_on;
 }
 
+// Who is given twice, or by two addresses, gets one copy: the categorizer sees to it.
 void ReceiveSession::accept_recipient(const smtp::Rcpt& rcpt, ResolvedRecipient resolved) {
-    auto& recipients = transaction_->recipients;
     add(protocol_.recipient_accepted());
-    const auto target =
-        resolved.kind == ResolvedKind::mailbox ? RecipientTarget::mailbox : RecipientTarget::remote;
-    // Given twice, or by two of its addresses: it gets one copy.
-    const bool known = std::any_of(recipients.begin(), recipients.end(), [&](const auto& other) {
-        return other.target == target && other.address == resolved.address;
-    });
-    if (known) {
-        return;
-    }
-    auto recipient = QueuedRecipient{
-        static_cast<std::uint32_t>(recipients.size()),
-        target,
-        std::move(resolved.address),
-        rcpt.path.text(),
-        std::move(resolved.mailbox),
-        RecipientState::ready,
-        false,
-        false,
-        0,
-        {},
-        {},
-        {},
-        rcpt.dsn};
-    recipients.push_back(std::move(recipient));
+    transaction_->recipients.push_back({rcpt.path, rcpt.dsn, std::move(resolved)});
 }
 
 // ---- VRFY, EXPN
@@ -248,6 +215,37 @@ Result<EmailAddress> address_of(std::string_view name, std::string_view default_
 
 }  // namespace
 
+// RFC 5321 §7.3: who is in a group is for those who have logged in, or are trusted.
+bool ReceiveSession::may_expand() const noexcept {
+    return rights_.is_known();
+}
+
+// RFC 5321 §3.5.2: a line for each direct member.
+Task<ReceiveSession::Step> ReceiveSession::answer_group(MailRecipientPtr group) {
+    if (!may_expand()) {
+        count_refusal("members are not shown");
+        add(smtp::make_reply(550, "5.7.1", "Members of this group are not shown"));
+        co_return Step::go_on;
+    }
+    const auto members = co_await services().directory.members(group->name, {}, kMaxShownMembers);
+    if (!members) {
+        add(local_failure(members.error()));
+        co_return Step::go_on;
+    }
+    if (members->empty() || members->size() == kMaxShownMembers) {
+        add(smtp::make_reply(252, "2.1.5", "Will take message and expand the group"));
+        co_return Step::go_on;
+    }
+    auto reply = smtp::make_reply(250, "2.1.5", {});
+    std::string text;
+    for (const auto& member : *members) {
+        text.append(text.empty() ? "<" : "\n<").append(member->primary().text()).append(">");
+    }
+    reply.text = std::move(text);
+    add(reply);
+    co_return Step::go_on;
+}
+
 // RFC 5321 §3.5.3. Our mailboxes are no lists: EXPN of one is the mailbox itself.
 Task<ReceiveSession::Step> ReceiveSession::answer_name(smtp::CheckName& name) {
     const auto address = address_of(name.name, rights_.default_domain());
@@ -259,6 +257,10 @@ Task<ReceiveSession::Step> ReceiveSession::answer_name(smtp::CheckName& name) {
             co_return Step::go_on;
         }
         owner = *found;
+    }
+    if (owner != nullptr && name.expand && owner->kind == RecipientKind::group) {
+        const auto step = co_await answer_group(std::move(owner));
+        co_return step;
     }
     if (owner != nullptr) {
         add(smtp::make_reply(250, "2.1.5", "<" + owner->primary().text() + ">"));

@@ -18,7 +18,7 @@ constexpr std::size_t kMaxKnownFolders = 10'000;
 // RFC 5321 §4.4: the server that makes the final delivery puts the reverse-path in front of the
 // message.
 std::string head_of(const QueuedMessage& message, const QueuedRecipient& recipient) {
-    std::string head = "Return-Path: <" + message.envelope.reverse_path.text() + ">\r\n";
+    std::string head = "Return-Path: <" + message.reverse_path_of(recipient).text() + ">\r\n";
     head += "Delivered-To: " + recipient.address.text() + "\r\n";
     return head;
 }
@@ -29,6 +29,26 @@ LocalDeliveryAgent::LocalDeliveryAgent(Parts parts, LocalDeliverySettings settin
     : parts_(parts)
     , settings_(std::move(settings))
     , started_(parts_.clock.now()) {}
+
+// By the mailbox's name, or where its template says: absolute, or below the mail folder.
+Result<LocalDeliveryAgent::Place> LocalDeliveryAgent::place_of(
+    const QueuedRecipient& recipient) const {
+    const auto& place = recipient.place.place;
+    if (place.empty()) {
+        auto folder = maildir_folder(recipient.mailbox);
+        if (!folder) {
+            return folder.error();
+        }
+        return Place{settings_.root, std::move(*folder)};
+    }
+    const auto path = place.front() == '/' ? place : settings_.root + '/' + place;
+    const auto end = path.find_last_not_of('/');
+    if (end == std::string::npos) {
+        return Error::syntax;
+    }
+    const auto slash = path.find_last_of('/', end);
+    return Place{path.substr(0, slash), path.substr(slash + 1, end - slash)};
+}
 
 Task<DeliveryReport> LocalDeliveryAgent::deliver(DeliveryJob job) {
     DeliveryReport report;
@@ -49,11 +69,12 @@ Task<DeliveryReport> LocalDeliveryAgent::deliver(DeliveryJob job) {
 
 Task<Judgement> LocalDeliveryAgent::deliver_one(
     const QueuedMessage& message, const QueuedRecipient& recipient) {
-    const auto folder = maildir_folder(recipient.mailbox);
-    if (!folder) {
+    const auto place = place_of(recipient);
+    if (!place) {
         co_return judge_own(OwnFailure::mailbox_gone);
     }
-    auto opening = open_content(message);
+    const auto known_as = place->root + '/' + place->folder;
+    auto opening = open_content(message, recipient);
     const auto reader = co_await std::move(opening);
     if (!reader) {
         co_return judge_own(OwnFailure::body_unavailable, reader.error().message());
@@ -61,10 +82,10 @@ Task<Judgement> LocalDeliveryAgent::deliver_one(
 
     MaildirWriter writer(
         parts_.files,
-        {.root = settings_.root,
-         .folder = *folder,
+        {.root = place->root,
+         .folder = place->folder,
          .file = maildir_file_name(message.accepted, message.id, recipient.number, settings_.host),
-         .folder_is_known = known_folders_.contains(*folder),
+         .folder_is_known = known_folders_.contains(known_as),
          .may_be_there = may_be_there(message, recipient)});
     const CrlfToLf lines(message.envelope.body == BodyType::binary_mime);
     auto writing = write(**reader, writer, head_of(message, recipient), lines);
@@ -75,27 +96,27 @@ Task<Judgement> LocalDeliveryAgent::deliver_one(
         co_return judge_own(failure, written.body.message());
     }
     if (written.disk) {
-        known_folders_.erase(*folder);
+        known_folders_.erase(known_as);
         co_return judge_error(DeliveryStage::local, written.disk, {});
     }
     if (known_folders_.size() >= kMaxKnownFolders) {
         known_folders_.clear();
     }
-    known_folders_.insert(*folder);
+    known_folders_.insert(known_as);
     co_return delivered_locally();
 }
 
 Task<Result<std::unique_ptr<BodyReader>>> LocalDeliveryAgent::open_content(
-    const QueuedMessage& message) {
+    const QueuedMessage& message, const QueuedRecipient& recipient) {
     if (message.body) {
-        co_return make_content_reader(message.content, make_memory_reader(message.body));
+        co_return make_content_reader(message, recipient, make_memory_reader(message.body));
     }
     auto opening = parts_.bodies.open(message.id, message.content.body);
     auto reader = co_await std::move(opening);
     if (!reader) {
         co_return reader.error();
     }
-    co_return make_content_reader(message.content, std::move(*reader));
+    co_return make_content_reader(message, recipient, std::move(*reader));
 }
 
 Task<LocalDeliveryAgent::Written> LocalDeliveryAgent::write(

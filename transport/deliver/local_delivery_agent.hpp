@@ -48,7 +48,16 @@ class LocalDeliveryAgent final : public DeliveryAgent {
     };
 
     Task<Judgement> deliver_one(const QueuedMessage& message, const QueuedRecipient& recipient);
-    Task<Result<std::unique_ptr<BodyReader>>> open_content(const QueuedMessage& message);
+
+    // A Maildir: its folder in the folder `root`.
+    struct Place {
+        std::string root;
+        std::string folder;
+    };
+
+    [[nodiscard]] Result<Place> place_of(const QueuedRecipient& recipient) const;
+    Task<Result<std::unique_ptr<BodyReader>>> open_content(
+        const QueuedMessage& message, const QueuedRecipient& recipient);
     Task<Written> write(
         BodyReader& reader, MaildirWriter& writer, std::string head, CrlfToLf lines);
     [[nodiscard]] bool may_be_there(

@@ -75,9 +75,11 @@ class SmtpClientSession::ReplySink final : public OctetSink {
     smtp::ReplyParser& parser_;
 };
 
-SmtpClientSession::SmtpClientSession(std::unique_ptr<Connection> connection, std::string ehlo_name)
+SmtpClientSession::SmtpClientSession(
+    std::unique_ptr<Connection> connection, std::string ehlo_name, Dialect dialect)
     : connection_(std::move(connection))
-    , ehlo_name_(std::move(ehlo_name)) {}
+    , ehlo_name_(std::move(ehlo_name))
+    , dialect_(dialect) {}
 
 // ---- opening
 
@@ -93,13 +95,15 @@ Task<std::optional<OpenFailure>> SmtpClientSession::open() {
 }
 
 Task<std::optional<OpenFailure>> SmtpClientSession::greet() {
-    const std::string line = "EHLO " + ehlo_name_ + "\r\n";
+    // RFC 2033 §4.1
+    const bool is_lmtp = dialect_ == Dialect::lmtp;
+    const std::string line = (is_lmtp ? "LHLO " : "EHLO ") + ehlo_name_ + "\r\n";
     auto reply = co_await command(line, smtp::kHelloTimeout);
     if (reply.has_value() && reply->is_completion()) {
         extensions_ = smtp::parse_extensions(*reply);
         co_return std::nullopt;
     }
-    if (reply.has_error() || !reply->is_permanent()) {
+    if (reply.has_error() || !reply->is_permanent() || is_lmtp) {
         co_return failed_at(DeliveryStage::ehlo, std::move(reply));
     }
     // RFC 5321 §3.2: a server that refuses EHLO may be one from before it.

@@ -38,7 +38,13 @@ struct TransactionResult {
 
 class SmtpClientSession {
   public:
-    SmtpClientSession(std::unique_ptr<Connection> connection, std::string ehlo_name);
+    // RFC 2033: LMTP greets with LHLO, and with nothing else.
+    enum class Dialect : std::uint8_t { smtp, lmtp };
+
+    SmtpClientSession(
+        std::unique_ptr<Connection> connection,
+        std::string ehlo_name,
+        Dialect dialect = Dialect::smtp);
 
     // Greeting, then EHLO, or HELO when the peer knows no EHLO. Nothing means open.
     Task<std::optional<OpenFailure>> open();
@@ -85,6 +91,7 @@ class SmtpClientSession {
 
     std::unique_ptr<Connection> connection_;
     std::string ehlo_name_;
+    Dialect dialect_;
     smtp::PeerExtensions extensions_;
     smtp::ReplyParser parser_;
     std::uint32_t transactions_ = 0;

@@ -16,6 +16,9 @@ namespace mailflow {
 
 namespace {
 
+constexpr std::uint16_t kSmtpPort = 25;
+constexpr std::uint16_t kLmtpPort = 24;  // where one is not given
+
 // Recipients of one transaction: what every server takes (RFC 5321 §4.5.3.1.8).
 constexpr std::size_t kMaxRecipientsPerTransaction = smtp::kMinRecipients;
 
@@ -100,6 +103,46 @@ std::uint64_t size_of(const QueuedMessage& message, const QueuedRecipient& recip
     return size;
 }
 
+bool is_mailbox_server(const NextHop& hop) noexcept {
+    return hop.type == DeliveryType::lmtp || hop.type == DeliveryType::smtp_host;
+}
+
+// Of an LMTP server on this host; empty: it is reached by TCP.
+std::string_view socket_path(const NextHop& hop) noexcept {
+    constexpr std::string_view kUnix = "unix:";
+    const std::string_view place = hop.domain;
+    return hop.type == DeliveryType::lmtp && place.starts_with(kUnix) ? place.substr(kUnix.size())
+                                                                      : std::string_view();
+}
+
+// As a connector of one smart host: named by the administrator, no MX, no rule about private
+// addresses. None: the place cannot be read.
+std::optional<SendConnector> server_of(const NextHop& hop) {
+    SendConnector server;
+    server.name = hop.key();  // its connections are its own
+    server.routing = SendRouting::smart_hosts;
+    server.port = hop.type == DeliveryType::lmtp ? kLmtpPort : kSmtpPort;
+    if (!socket_path(hop).empty()) {
+        return server;
+    }
+    std::string_view name = hop.domain;
+    const auto colon = name.rfind(':');
+    if (colon != std::string_view::npos && name.find(']', colon) == std::string_view::npos) {
+        const auto port = ascii::parse_number(name.substr(colon + 1));
+        if (!port || *port == 0 || *port > UINT16_MAX) {
+            return std::nullopt;
+        }
+        server.port = static_cast<std::uint16_t>(*port);
+        name = name.substr(0, colon);
+    }
+    const auto host = parse_smart_host(name);
+    if (!host) {
+        return std::nullopt;
+    }
+    server.smart_hosts = {*host};
+    return server;
+}
+
 // Spawned: owns the session until the peer has closed.
 Task<void> quit(std::unique_ptr<SmtpClientSession> session) {
     co_await session->quit();
@@ -166,6 +209,7 @@ struct SmtpDeliveryAgent::Attempt {
     const SendConnector* connector = nullptr;
     TargetRules rules;
     std::string ehlo_name;
+    std::optional<SendConnector> server;  // what a mailbox server's place stands for
     std::vector<State> states;
     bool reused = false;
 };
@@ -194,6 +238,7 @@ smtp::MailTransaction SmtpDeliveryAgent::Attempt::transaction(
     const auto& first = recipient(positions.front());
     transaction.reverse_path = message.reverse_path_of(first);
     transaction.size = size_of(message, first);
+    transaction.lmtp = job.hop.type == DeliveryType::lmtp;
     transaction.eight_bit = message.content.facts.eight_bit;
     transaction.smtputf8_header = message.content.facts.smtputf8_header;
     transaction.binary = message.envelope.body == BodyType::binary_mime;
@@ -216,9 +261,14 @@ smtp::MailTransaction SmtpDeliveryAgent::Attempt::transaction(
 DeliveryReport SmtpDeliveryAgent::Attempt::report() {
     DeliveryReport report;
     report.reused_connection = reused;
+    // RFC 2033 §4.2: what a mailbox server has taken is in the mailbox.
+    const bool ends_here = job.hop.type == DeliveryType::lmtp;
     for (std::size_t i = 0; i < states.size(); ++i) {
         auto& state = states[i];
         auto judgement = state.settled ? *std::move(state.settled) : judge_exhausted(state.hosts);
+        if (ends_here && judgement.status.action == DeliveryAction::relayed) {
+            judgement.status.action = DeliveryAction::delivered;
+        }
         if (judgement.verdict == DeliveryVerdict::retry_hop) {
             // The recipients without a report of their own wait with the hop.
             report.hop_failure = std::move(judgement.status);
@@ -260,15 +310,29 @@ Task<DeliveryReport> SmtpDeliveryAgent::deliver(DeliveryJob job) {
 
 Task<MxTargets> SmtpDeliveryAgent::find_hosts(Attempt& attempt) {
     const auto& organization = *attempt.job.organization;
-    attempt.connector = organization.find_send_connector(attempt.job.hop.connector);
+    const auto& hop = attempt.job.hop;
+    NextHop searched = hop;
+    if (is_mailbox_server(hop)) {
+        attempt.server = server_of(hop);
+        if (!attempt.server) {
+            co_return MxTargets{{}, judge_own(OwnFailure::no_hosts)};
+        }
+        attempt.connector = &*attempt.server;
+        searched.type = DeliveryType::smart_host;
+    } else {
+        attempt.connector = organization.find_send_connector(hop.connector);
+    }
     if (attempt.connector == nullptr) {
         co_return MxTargets{{}, judge_own(OwnFailure::connector_missing)};
     }
     const auto& node = organization.node().fqdn;
     attempt.ehlo_name = attempt.connector->fqdn.empty() ? node : attempt.connector->fqdn;
     attempt.rules = rules_for(settings_.rules, *attempt.connector, organization);
+    if (!socket_path(hop).empty()) {
+        co_return MxTargets{{MailTarget{hop.domain, {}}}, std::nullopt};
+    }
     auto targets = co_await find_targets(
-        parts_.resolver, parts_.lane.random(), attempt.job.hop, *attempt.connector, attempt.rules);
+        parts_.resolver, parts_.lane.random(), searched, *attempt.connector, attempt.rules);
     co_return targets;
 }
 
@@ -277,14 +341,15 @@ Task<MxTargets> SmtpDeliveryAgent::find_hosts(Attempt& attempt) {
 Task<void> SmtpDeliveryAgent::try_host(Attempt& attempt, const MailTarget& target) {
     const ConnectionKey key{
         target.host, target.endpoint, settings_.source, attempt.ehlo_name, attempt.connector->name};
-    const RemoteHost host{target.host, target.endpoint.text()};
+    const bool is_local = !socket_path(attempt.job.hop).empty();
+    const RemoteHost host{target.host, is_local ? std::string() : target.endpoint.text()};
     auto waiting = attempt.open();
     Opened opened;
     bool may_reuse = true;
     while (!waiting.empty()) {
         if (!opened.session || !opened.session->is_usable()) {
             end(std::move(opened.session));
-            opened = co_await open_session(key, host, may_reuse);
+            opened = co_await open_session(key, host, attempt.job.hop, may_reuse);
         }
         if (opened.failure) {
             attempt.settle(waiting, *opened.failure);
@@ -310,7 +375,7 @@ Task<void> SmtpDeliveryAgent::try_host(Attempt& attempt, const MailTarget& targe
 }
 
 Task<SmtpDeliveryAgent::Opened> SmtpDeliveryAgent::open_session(
-    const ConnectionKey& key, const RemoteHost& host, bool may_reuse) {
+    const ConnectionKey& key, const RemoteHost& host, const NextHop& hop, bool may_reuse) {
     Opened opened;
     if (may_reuse) {
         opened.session = cache_.take(key);
@@ -318,13 +383,20 @@ Task<SmtpDeliveryAgent::Opened> SmtpDeliveryAgent::open_session(
         if (opened.reused) co_return opened;
     }
     const auto deadline = parts_.lane.clock().monotonic() + smtp::kConnectTimeout;
-    auto stream = co_await parts_.network.connect(parts_.lane, key.endpoint, key.source, deadline);
+    const auto path = std::string(socket_path(hop));
+    auto connecting = path.empty()
+                          ? parts_.network.connect(parts_.lane, key.endpoint, key.source, deadline)
+                          : parts_.network.connect_local(parts_.lane, path);
+    auto stream = co_await std::move(connecting);
     if (stream.has_error()) {
         opened.failure = judge_error(DeliveryStage::connect, stream.error(), host);
         co_return opened;
     }
     auto connection = std::make_unique<Connection>(parts_.lane, *std::move(stream));
-    auto session = std::make_unique<SmtpClientSession>(std::move(connection), key.ehlo_name);
+    const auto dialect = hop.type == DeliveryType::lmtp ? SmtpClientSession::Dialect::lmtp
+                                                        : SmtpClientSession::Dialect::smtp;
+    auto session =
+        std::make_unique<SmtpClientSession>(std::move(connection), key.ehlo_name, dialect);
     const auto failure = co_await session->open();
     if (failure) {
         opened.failure = judge(*failure, host);

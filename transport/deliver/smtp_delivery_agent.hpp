@@ -1,4 +1,5 @@
-// Delivers by SMTP: to the MX hosts of a domain or to smart hosts, host by host until every
+// Delivers by SMTP: to the MX hosts of a domain, to smart hosts or to a mailbox server (which may
+// speak LMTP), host by host until every
 // recipient is settled. Asks mx_targets where, SmtpClientSession to say it, and delivery_decision
 // what follows; decides nothing itself. One a lane, used on it; any number of deliveries at once.
 #pragma once
@@ -57,14 +58,16 @@ class SmtpDeliveryAgent final : public DeliveryAgent {
 
     Task<MxTargets> find_hosts(Attempt& attempt);
     Task<void> try_host(Attempt& attempt, const MailTarget& target);
-    Task<Opened> open_session(const ConnectionKey& key, const RemoteHost& host, bool may_reuse);
+    Task<Opened> open_session(
+        const ConnectionKey& key, const RemoteHost& host, const NextHop& hop, bool may_reuse);
     Task<void> hand_over(
         Attempt& attempt,
         const RemoteHost& host,
         SmtpClientSession& session,
         std::vector<std::size_t>& some,
         bool& was_dead);
-    Task<Result<std::unique_ptr<BodyReader>>> open_content(const QueuedMessage& message);
+    Task<Result<std::unique_ptr<BodyReader>>> open_content(
+        const QueuedMessage& message, const QueuedRecipient& recipient);
     void end(std::unique_ptr<SmtpClientSession> session);
 
     Parts parts_;

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 namespace mailflow {
 
@@ -29,6 +30,12 @@ class Network {
     // Error::timed_out when `deadline` passes first. `source`: bind to it before connecting.
     virtual Task<Result<std::unique_ptr<Stream>>> connect(
         Lane& lane, Endpoint remote, std::optional<IpAddress> source, MonotonicTime deadline) = 0;
+
+    // A Unix socket. Its endpoints say nothing. Networks without them refuse.
+    virtual Task<Result<std::unique_ptr<Stream>>> connect_local(
+        Lane& /*lane*/, std::string /*path*/) {
+        co_return make_error_code(boost::system::errc::connection_refused);
+    }
 };
 
 // Sockets of the system. Stateless; any lane.
@@ -40,6 +47,7 @@ class SystemNetwork final : public Network {
         Endpoint remote,
         std::optional<IpAddress> source,
         MonotonicTime deadline) override;
+    Task<Result<std::unique_ptr<Stream>>> connect_local(Lane& lane, std::string path) override;
 };
 
 }  // namespace mailflow

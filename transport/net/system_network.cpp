@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <utility>
 
@@ -374,6 +375,35 @@ Task<Result<std::unique_ptr<Stream>>> SystemNetwork::connect(
     const auto local = local_of(socket.native_handle());
     co_return std::unique_ptr<Stream>(
         std::make_unique<SystemStream>(std::move(socket), local, remote));
+}
+
+Task<Result<std::unique_ptr<Stream>>> SystemNetwork::connect_local(Lane& lane, std::string path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.empty() || path.size() >= sizeof(address.sun_path)) {
+        co_return Error::too_large;
+    }
+    std::memcpy(address.sun_path, path.data(), path.size());
+    const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) {
+        co_return last_error();
+    }
+    // Answered at once: connected, refused, or (EAGAIN) too many wait before us.
+    if (::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+        const auto error = last_error();
+        ::close(descriptor);
+        co_return error;
+    }
+    TcpSocket socket(lane.executor());
+    ErrorCode error;
+    // Only the descriptor matters for reading, writing and waiting.
+    socket.assign(Tcp::v4(), descriptor, error);
+    if (error) {
+        ::close(descriptor);
+        co_return error;
+    }
+    co_return std::unique_ptr<Stream>(
+        std::make_unique<SystemStream>(std::move(socket), Endpoint{}, Endpoint{}));
 }
 
 }  // namespace mailflow

@@ -10,8 +10,8 @@ namespace mailflow {
 namespace {
 
 // In the order of the enumeration.
-constexpr std::array<const char*, 5> kTypeNames = {
-    "mailbox", "dns", "smart-host", "unreachable", "future-release"};
+constexpr std::array<const char*, 7> kTypeNames = {
+    "mailbox", "dns", "smart-host", "unreachable", "future-release", "lmtp", "smtp-host"};
 
 Result<DeliveryType> parse_type(std::string_view text) {
     for (std::size_t i = 0; i < kTypeNames.size(); ++i) {

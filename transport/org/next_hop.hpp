@@ -18,6 +18,8 @@ enum class DeliveryType : std::uint8_t {
     smart_host,   // send connector by smart host; domain is the list as configured, comma separated
     unreachable,  // no connector matches; domain is `Unreachable`
     future_release,  // not to be sent before its time (RFC 4865); domain is `Released later`
+    lmtp,       // mailboxes of a server that speaks LMTP; domain is `unix:/path` or `host:port`
+    smtp_host,  // mailboxes of a server that speaks SMTP; domain is `host` or `host:port`
 };
 
 struct NextHop {
@@ -26,7 +28,8 @@ struct NextHop {
     std::string connector;  // name of the send connector; for dns and smart_host only
 
     // `mailbox|maildir|`, `dns|contoso.com|Internet`,
-    // `smart-host|[10.0.0.1],relay.contoso.com|Backup`, `unreachable||`, `future-release||`: the
+    // `smart-host|[10.0.0.1],relay.contoso.com|Backup`, `lmtp|unix:/run/dovecot/lmtp|`,
+    // `smtp-host|mail.contoso.com:25|`, `unreachable||`, `future-release||`: the
     // connector comes last, so its name may hold any character.
     [[nodiscard]] std::string key() const;
     [[nodiscard]] static Result<NextHop> parse(const std::string& key);

@@ -25,9 +25,10 @@ bool is_ordered(const std::vector<HeaderEdit>& edits) noexcept {
 // pieces. Octets are never copied.
 class ContentReader final : public BodyReader {
   public:
-    ContentReader(const Content& content, std::unique_ptr<BodyReader> body)
-        : prefix_(content.prefix)
-        , edits_(content.edits)
+    ContentReader(
+        std::string prefix, std::vector<HeaderEdit> edits, std::unique_ptr<BodyReader> body)
+        : prefix_(std::move(prefix))
+        , edits_(std::move(edits))
         , body_(std::move(body)) {
         if (!is_ordered(edits_)) {
             failure_ = Error::corrupt;
@@ -110,7 +111,15 @@ class ContentReader final : public BodyReader {
 
 std::unique_ptr<BodyReader> make_content_reader(
     const Content& content, std::unique_ptr<BodyReader> body) {
-    return std::make_unique<ContentReader>(content, std::move(body));
+    return std::make_unique<ContentReader>(content.prefix, content.edits, std::move(body));
+}
+
+std::unique_ptr<BodyReader> make_content_reader(
+    const QueuedMessage& message,
+    const QueuedRecipient& recipient,
+    std::unique_ptr<BodyReader> body) {
+    return std::make_unique<ContentReader>(
+        message.content.prefix, message.edits_of(recipient), std::move(body));
 }
 
 }  // namespace mailflow

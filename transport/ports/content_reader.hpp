@@ -3,6 +3,7 @@
 #pragma once
 
 #include "transport/ports/body_store.hpp"
+#include "transport/ports/records/queued_message.hpp"
 
 #include <memory>
 
@@ -12,5 +13,10 @@ namespace mailflow {
 // gives Error::corrupt when the edits are out of order or reach beyond the body.
 [[nodiscard]] std::unique_ptr<BodyReader> make_content_reader(
     const Content& content, std::unique_ptr<BodyReader> body);
+// With the edits of the variant of the message that `recipient` gets.
+[[nodiscard]] std::unique_ptr<BodyReader> make_content_reader(
+    const QueuedMessage& message,
+    const QueuedRecipient& recipient,
+    std::unique_ptr<BodyReader> body);
 
 }  // namespace mailflow

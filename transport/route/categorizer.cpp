@@ -27,6 +27,16 @@ NextHop hop_of(const SendConnector& connector, const EmailAddress& address) {
     return {DeliveryType::dns, address.domain_text(), connector.name};
 }
 
+// Of a mailbox.
+NextHop hop_of(const DeliveryTarget& place) {
+    switch (place.kind) {
+        case DeliveryTarget::Kind::maildir: break;
+        case DeliveryTarget::Kind::lmtp: return {DeliveryType::lmtp, place.place, {}};
+        case DeliveryTarget::Kind::smtp: return {DeliveryType::smtp_host, place.place, {}};
+    }
+    return {DeliveryType::mailbox, std::string(kMailboxStore), {}};
+}
+
 // Reports of our own skip size limits: a failure that cannot be reported would be lost.
 std::uint64_t size_for_limits(const QueuedMessage& message) {
     const bool own_report =
@@ -39,7 +49,7 @@ std::uint64_t size_for_limits(const QueuedMessage& message) {
 RouteDecision route_recipient(
     const QueuedRecipient& recipient, std::uint64_t size, const Organization& organization) {
     if (recipient.target == RecipientTarget::mailbox) {
-        return {{DeliveryType::mailbox, std::string(kMailboxStore), {}}, std::nullopt};
+        return {hop_of(recipient.place), std::nullopt};
     }
     const auto selection = select_connector(recipient.address.domain_text(), size, organization);
     if (selection.too_large) {

@@ -183,7 +183,9 @@ void ClientProtocol::on_reply(PeerReply reply) {
     const std::size_t number = replies_read_++;
     if (body_sent_) {
         on_end_of_data_reply(reply);
-    } else if (number == 0) {
+        return;
+    }
+    if (number == 0) {
         on_mail_reply(reply);
     } else if (number <= transaction_.recipients.size()) {
         on_rcpt_reply(number - 1, std::move(reply));
@@ -245,8 +247,24 @@ void ClientProtocol::on_end_of_data_reply(const PeerReply& reply) {
         leave_open(ClientStage::end_of_data);
         return;
     }
+    if (transaction_.lmtp) {
+        on_recipient_delivery_reply(reply);
+        return;
+    }
     delivered_ = reply.is_completion();
     decide_open(ClientStage::end_of_data, reply);
+}
+
+// RFC 2033 §4.2: in the order of the accepted recipients.
+void ClientProtocol::on_recipient_delivery_reply(const PeerReply& reply) {
+    const auto first = std::find(decided_.begin(), decided_.end(), false);
+    const auto recipient = static_cast<std::size_t>(first - decided_.begin());
+    *first = true;
+    outcomes_[recipient].stage = ClientStage::end_of_data;
+    outcomes_[recipient].reply = reply;
+    delivered_ = delivered_ || reply.is_completion();
+    const bool more = std::find(first, decided_.end(), false) != decided_.end();
+    next_ = more ? Next::read : Next::finished;
 }
 
 void ClientProtocol::on_body_sent() {

@@ -27,6 +27,8 @@ struct MailTransaction {
     bool eight_bit = false;                // the content has octets over 127
     bool smtputf8_header = false;  // … in its header: SMTPUTF8 must be offered (RFC 6531 §3.1)
     bool binary = false;           // BODY=BINARYMIME, in a chunk (RFC 3030)
+    // RFC 2033 §4.2: after the final dot each accepted recipient has a reply of its own.
+    bool lmtp = false;
 
     // Passed on to a peer that offers the extension.
     std::vector<DsnRequest> dsn{};  // by recipient; empty: nobody asked for anything
@@ -114,6 +116,7 @@ class ClientProtocol {
     void on_rcpt_reply(std::size_t recipient, PeerReply reply);
     void on_data_reply(const PeerReply& reply);
     void on_end_of_data_reply(const PeerReply& reply);
+    void on_recipient_delivery_reply(const PeerReply& reply);
     void decide_open(ClientStage stage, const PeerReply& reply);
     void leave_open(ClientStage stage);
     void stop(ClientStage stage, const PeerReply& reply);
