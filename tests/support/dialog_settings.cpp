@@ -263,6 +263,18 @@ const Setters& limit_setters() {
          [](F& f, S v) {
              f.parts.transport.max_receive_size = std::stoull(v);
          }},
+        {"max_send_size",
+         [](F& f, S v) {
+             f.parts.transport.max_send_size = std::stoull(v);
+         }},
+        {"max_recipient_envelope_limit",
+         [](F& f, S v) {
+             f.parts.transport.max_recipient_envelope_limit = number(v);
+         }},
+        {"recipient_validation",
+         [](F& f, S v) {
+             f.parts.transport.recipient_validation = v == "true";
+         }},
         {"max_hop_count", count<&C::max_hop_count>()},
         {"max_local_hop_count", count<&C::max_local_hop_count>()},
         {"organization_max_hop_count",
@@ -288,6 +300,37 @@ const Setters& limit_setters() {
         {"connection_inactivity_timeout", seconds<&C::connection_inactivity_timeout>()},
         {"tarpit_interval", seconds<&C::tarpit_interval>()},
         {"auth_tarpit_interval", seconds<&C::auth_tarpit_interval>()}};
+    return kSetters;
+}
+
+// Of alice.
+const Setters& recipient_setters() {
+    static const Setters kSetters = {
+        {"require_authenticated_sender",
+         [](F& f, S v) {
+             f.directory.change("alice", [&v](MailRecipient& alice) {
+                 alice.limits.require_authenticated_sender = v == "true";
+             });
+         }},
+        {"accept_from",
+         [](F& f, S v) {
+             f.directory.change(
+                 "alice", [&v](MailRecipient& alice) { alice.limits.accept_from = {v}; });
+         }},
+        {"reject_from",
+         [](F& f, S v) {
+             f.directory.change(
+                 "alice", [&v](MailRecipient& alice) { alice.limits.reject_from = {v}; });
+         }},
+        {"recipient_max_receive_size",
+         [](F& f, S v) {
+             f.directory.change("alice", [&v](MailRecipient& alice) {
+                 alice.limits.max_receive_size = std::stoull(v);
+             });
+         }},
+        {"group", [](F& f, S v) {
+             f.directory.add_group(v, v + "@contoso.com", {"alice", "postmaster"});
+         }}};
     return kSetters;
 }
 
@@ -323,7 +366,11 @@ const Setters& double_setters() {
 
 void apply_dialog_setting(ReceiveFixture& fixture, S field, S value) {
     for (const auto* setters :
-         {&who_setters(), &manner_setters(), &limit_setters(), &double_setters()}) {
+         {&who_setters(),
+          &manner_setters(),
+          &limit_setters(),
+          &recipient_setters(),
+          &double_setters()}) {
         if (const auto found = setters->find(field); found != setters->end()) {
             found->second(fixture, value);
             return;
