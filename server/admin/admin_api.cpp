@@ -11,7 +11,8 @@ AdminApi::AdminApi(Parts parts)
     , recipients_(parts.organization)
     , queue_(parts.console, *parts.lanes.front(), parts.queue)
     , tracking_(parts.tracking)
-    , log_(parts.organization, parts.protocol_log) {}
+    , log_(parts.organization, parts.protocol_log)
+    , explain_(std::move(parts.explain)) {}
 
 Task<HttpResponse> AdminApi::handle(HttpRequest request) {
     HttpResponse answer = json_error(404, "there is no such resource");
@@ -40,6 +41,8 @@ Task<HttpResponse> AdminApi::handle(HttpRequest request) {
         answer = co_await show_metrics();
     } else if (resource == "log") {
         answer = co_await log_.handle(std::move(request));
+    } else if (resource == "explain") {
+        answer = co_await explain_.handle(std::move(request));
     } else if (resource == "config") {
         answer = co_await export_configuration();
     }

@@ -2,6 +2,7 @@
 // every face of the server uses; smtpctl is its first client. On the console lane.
 #pragma once
 
+#include "server/admin/explain_resource.hpp"
 #include "server/admin/log_resource.hpp"
 #include "server/admin/objects_resource.hpp"
 #include "server/admin/queue_resource.hpp"
@@ -25,6 +26,7 @@ class AdminApi final : public HttpHandler {
         StatusSource& status;
         ProtocolLog& protocol_log;
         FindMx find_mx = {};  // empty: the DNS is asked nothing
+        AskExplain explain = {};
     };
 
     explicit AdminApi(Parts parts);
@@ -43,6 +45,7 @@ class AdminApi final : public HttpHandler {
     QueueResource queue_;
     TrackingResource tracking_;
     LogResource log_;
+    ExplainResource explain_;
 };
 
 }  // namespace mailflow

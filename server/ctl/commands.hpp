@@ -41,6 +41,7 @@ int run_export(Context& context, const Arguments& arguments);
 int run_queue(Context& context, const Arguments& arguments);
 int run_message(Context& context, const Arguments& arguments);
 int run_track(Context& context, const Arguments& arguments);
+int run_explain(Context& context, const Arguments& arguments);
 int run_config(Context& context, const Arguments& arguments);
 int run_log(Context& context, const Arguments& arguments);
 int run_metrics(Context& context, const Arguments& arguments);

@@ -56,6 +56,19 @@ const std::vector<Command>& commands() {
          "N]\n\n"
          "TIME: 2026-11-23T08:40:16Z, 2026-11-23, or an age like 10m, 2h, 3d.\n\n"
          "Example:\n  smtpctl track --to bob@fabrikam.com --since 2h\n"},
+        {"explain",
+         "",
+         "what would happen to a message, and why: a dry run of acceptance, rewriting and routing",
+         "smtpctl explain --client-ip IP --from ADDRESS --to ADDRESS [--to ADDRESS …]\n"
+         "                [--connector NAME | --local ADDRESS:PORT] [--auth MAILBOX] [--size "
+         "SIZE]\n"
+         "                [--header 'From: …'] [--header …]\n\n"
+         "Sends and changes nothing. --local: where the client connects to (default: port 25); "
+         "--auth: the UPN,\naddress or alias of the mailbox that has logged in. Exit 0: accepted "
+         "for "
+         "all recipients, 1: refused.\n\n"
+         "Example:\n  smtpctl explain --client-ip 192.0.2.7 --from bob@fabrikam.com --to "
+         "alice@contoso.com --size '4 MB'\n"},
         {"config",
          "export",
          "the whole configuration as one TOML text",

@@ -63,6 +63,7 @@ int dispatch(Context& context, const Arguments& arguments) {
         {"queue", run_queue},
         {"message", run_message},
         {"track", run_track},
+        {"explain", run_explain},
         {"config", run_config},
         {"log", run_log},
         {"metrics", run_metrics}};

@@ -294,6 +294,9 @@ std::string Daemon::Members::start_flow() {
                 self->flow->observation().protocol_log(),
                 [self](DomainName domain) {
                     return self->flow->find_mx(std::move(domain));
+                },
+                [self](ExplainRequest request, std::string* why) {
+                    return self->flow->explain(std::move(request), why);
                 }});
             self->admin = std::make_unique<UnixHttpServer>(self->console->lane(), *self->api);
             const auto socket = self->settings.admin_socket();

@@ -193,14 +193,19 @@ void MailFlow::tend() {
     }
 }
 
-// On the queue lane. Smart hosts that are ourselves are refused by where we really listen.
-void MailFlow::tell_listeners() {
+std::vector<Endpoint> MailFlow::open_listeners() const {
     std::vector<Endpoint> open;
     for (const auto& listener : receive_->listeners()) {
         if (listener.is_open()) {
             open.push_back(listener.local);
         }
     }
+    return open;
+}
+
+// On the queue lane. Smart hosts that are ourselves are refused by where we really listen.
+void MailFlow::tell_listeners() {
+    const auto open = open_listeners();
     for (auto& parts : lanes_) {
         parts->lane->post([smtp = parts->smtp.get(), open] { smtp->set_listeners(open); });
     }
@@ -265,6 +270,29 @@ void MailFlow::build_receive_lane(LaneParts& parts, std::size_t number) {
         parts.authenticator.get(),
         &observation_->receive_metrics(number),
         &observation_->protocol_log()});
+}
+
+Task<Result<Explanation>> MailFlow::explain(ExplainRequest request, std::string* why) {
+    auto& first = *lanes_.front();
+    const auto organization = service_->organization();
+    TargetRules rules;
+    rules.own_addresses = settings_.own_addresses;
+    rules.allowed = settings_.allow_destinations;
+    const auto ask = [this, &first, &organization, &rules, &request, why] {
+        rules.listeners = open_listeners();
+        return mailflow::explain(
+            ExplainParts{
+                queue_lane(),
+                *first.directory,
+                first.resolver.resolver.get(),
+                organization,
+                first.receive->address_tools(organization),
+                std::move(rules)},
+            std::move(request),
+            why);
+    };
+    auto answer = co_await call_on(world_.console, queue_lane(), ask);
+    co_return answer;
 }
 
 // On the queue lane.

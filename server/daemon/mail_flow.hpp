@@ -11,6 +11,7 @@
 #include "server/daemon/binding_probe.hpp"
 #include "server/daemon/mx_lookup.hpp"
 #include "server/daemon/observation.hpp"
+#include "server/explain/explain.hpp"
 #include "server/receive/authenticator.hpp"
 #include "server/receive/listener.hpp"
 #include "storage/organization_database.hpp"
@@ -117,6 +118,9 @@ class MailFlow {
         return mx_lookup_->find(std::move(domain));
     }
 
+    // On the console lane.
+    Task<Result<Explanation>> explain(ExplainRequest request, std::string* why);
+
     // On the console lane; null without certificates.
     [[nodiscard]] const CertificateService* certificates() const noexcept {
         return certificates_.get();
@@ -144,6 +148,7 @@ class MailFlow {
     [[nodiscard]] bool has_certificate(const std::string& name) const;
     void build_receive_lane(LaneParts& parts, std::size_t number);
     void tell_listeners();
+    [[nodiscard]] std::vector<Endpoint> open_listeners() const;
     Task<bool> start_flow();
     Task<bool> stop_receiving(MonotonicTime until);
     Task<bool> stop_queue(Duration limit);

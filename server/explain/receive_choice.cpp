@@ -38,14 +38,22 @@ std::string loss_of(
     return "no remote range holds " + client.text();
 }
 
+// Bindings to port 25, or all where nobody has one; never empty.
 std::vector<Endpoint> usual_doors(const Organization& organization, const IpAddress& client) {
     std::vector<Endpoint> doors;
+    std::vector<Endpoint> others;
     for (const auto& connector : organization.receive_connectors()) {
         for (const auto& binding : connector.bindings) {
-            if (binding.port == kSmtpPort && binding.address.is_v4() == client.is_v4()) {
-                doors.push_back(binding);
+            if (binding.address.is_v4() == client.is_v4()) {
+                (binding.port == kSmtpPort ? doors : others).push_back(binding);
             }
         }
+    }
+    if (doors.empty()) {
+        doors = std::move(others);
+    }
+    if (doors.empty()) {
+        doors.push_back({IpAddress::parse(client.is_v4() ? "0.0.0.0" : "::").value(), kSmtpPort});
     }
     return doors;
 }
@@ -103,7 +111,7 @@ std::optional<ReceiveChoice> choose_receive_connector(
                      : "bound to " + choice.local.text() + ", and the closest range that holds " +
                            client.text();
     for (const auto& connector : all) {
-        if (&connector != choice.connector && !doors.empty()) {
+        if (&connector != choice.connector) {
             choice.losers.push_back(
                 {connector.name, {}, loss_of(connector, choice.local, client, choice.connector)});
         }
