@@ -23,6 +23,13 @@ bool is_for_its_size(const DeliveryStatus& status) noexcept {
 
 AutoSubmitted auto_submitted(
     std::string_view field, std::string_view content_type, const ReversePath& sender) noexcept {
+    const bool is_report =
+        sender.is_null() &&
+        ascii::starts_with_ignoring_case(ascii::trimmed(content_type), "multipart/report");
+    if (is_report) {
+        // RFC 6522; they say auto-replied too.
+        return AutoSubmitted::generated;
+    }
     const auto keyword = keyword_of(field);
     if (ascii::equal_ignoring_case(keyword, "auto-replied")) {
         return AutoSubmitted::replied;
@@ -30,14 +37,8 @@ AutoSubmitted auto_submitted(
     if (!keyword.empty() && !ascii::equal_ignoring_case(keyword, "no")) {
         return AutoSubmitted::generated;
     }
-    if (!sender.is_null()) {
-        return AutoSubmitted::no;
-    }
-    // RFC 3834 §3.1.2: answers have the null sender, also those of programs too old to say more;
-    // what is no report (RFC 6522) is one of them.
-    return ascii::starts_with_ignoring_case(ascii::trimmed(content_type), "multipart/report")
-               ? AutoSubmitted::generated
-               : AutoSubmitted::replied;
+    // RFC 3834 §3.1.2: answers have the null sender, also those of programs too old to say more.
+    return sender.is_null() ? AutoSubmitted::replied : AutoSubmitted::no;
 }
 
 const char* to_text(CategorizerStage stage) noexcept {

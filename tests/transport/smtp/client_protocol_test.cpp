@@ -110,6 +110,28 @@ TEST_CASE("each recipient keeps its own reply", "[smtp][client]") {
     CHECK(outcome(client, 2) == "rcpt: 451 4.2.0 later");
 }
 
+TEST_CASE("RFC 2033: after the dot each accepted recipient has its own reply", "[smtp][client]") {
+    auto transaction = to({"a@contoso.com", "b@contoso.com", "c@contoso.com"});
+    transaction.lmtp = true;
+    ClientProtocol client(kPipelining, transaction);
+
+    converse(
+        client,
+        {"250 ok",
+         "250 ok",
+         "550 5.1.1 no",
+         "250 ok",
+         "354 go",
+         "250 2.1.5 kept",
+         "452 4.2.2 full"});
+
+    CHECK(outcome(client, 0) == "end: 250 2.1.5 kept");
+    CHECK(outcome(client, 1) == "rcpt: 550 5.1.1 no");
+    CHECK(outcome(client, 2) == "end: 452 4.2.2 full");
+    CHECK(client.is_delivered());
+    CHECK_FALSE(client.needs_reset());
+}
+
 TEST_CASE("MAIL refused ends it for all", "[smtp][client]") {
     ClientProtocol slow({}, to({"a@b.example", "c@d.example"}));
     converse(slow, {"550 5.7.1 no"});
