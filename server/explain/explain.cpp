@@ -183,6 +183,9 @@ Task<ErrorCode> Work::run(std::string* why) {
         parts_.organization,
         connector,
         account_ == nullptr ? Standing::anonymous : Standing::authenticated);
+    if (account_ != nullptr) {
+        rights_.own_max_send_size = account_->limits.max_send_size;
+    }
     if (account_ != nullptr && connector.auth_mechanisms == 0) {
         answer.notes.push_back(connector.name + " offers no AUTH: nobody can log in there");
     }
