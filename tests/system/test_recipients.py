@@ -2,7 +2,6 @@
 """Recipients as an administrator meets them: the seed's steps 2 and 3, policies applied, files in and out, groups, removal."""
 import csv
 import io
-import json
 import time
 import unittest
 
@@ -85,7 +84,7 @@ class Files(SystemTest):
 
     def test_good_rows_are_taken_and_bad_ones_named(self):
         path = self.write("staff.csv", "\ufeffName,Display Name,addresses,forwarding_recipient\r\n"
-                          'bob,"Bob ""the builder""\r\nSmith",,carol\r\n'
+                          'bob,"Smith, Bob ""the builder""",,carol\r\n'
                           "eve,,eve@fabrikam.com,\r\n"
                           "carol,,SMTP:c@contoso.com;smtp:carol@contoso.com,\r\n"
                           "bob,again,,\r\n"
@@ -108,6 +107,7 @@ class Files(SystemTest):
         self.assertEqual(self.names(), ["bob", "carol", "postmaster"])
         bob = self.mailflow.json("mailbox", "show", "bob")
         self.assertEqual(bob["forwarding_recipient"], "carol")
+        self.assertEqual(bob["display_name"], 'Smith, Bob "the builder"')
         self.assertEqual(self.mailflow.json("mailbox", "show", "carol@contoso.com")["address_policy_enabled"], False)
 
     def test_files_that_are_none_are_refused_whole(self):
