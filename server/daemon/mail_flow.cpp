@@ -269,7 +269,10 @@ void MailFlow::build_receive_lane(LaneParts& parts, std::size_t number) {
         world_.log,
         parts.authenticator.get(),
         &observation_->receive_metrics(number),
-        &observation_->protocol_log()});
+        &observation_->protocol_log(),
+        [secret = organization_database_->login_secret()](std::string_view text) {
+            return srs_mac(secret, text);
+        }});
 }
 
 Task<Result<Explanation>> MailFlow::explain(ExplainRequest request, std::string* why) {

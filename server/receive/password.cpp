@@ -86,6 +86,11 @@ ScramVerifier decoy_verifier(std::string_view secret, std::string_view login) {
         derived(secret, "server key", login)};
 }
 
+std::string srs_mac(std::string_view secret, std::string_view text) {
+    const auto digest = derived(secret, "srs", text);
+    return text_of(digest, digest.size());
+}
+
 std::string decoy_account(std::string_view secret, std::string_view login) {
     return "?" + hex_encode(text_of(derived(secret, "account", login), kSaltLength));
 }

@@ -31,6 +31,9 @@ constexpr std::size_t kSaltLength = 16;
 // An account's name in the guard's tables when nobody has the login: as long for every login.
 [[nodiscard]] std::string decoy_account(std::string_view secret, std::string_view login);
 
+// What keeps others from making SRS addresses of ours: HMAC-SHA-256, 32 octets.
+[[nodiscard]] std::string srs_mac(std::string_view secret, std::string_view text);
+
 // Prepares the password and makes its verifier on `worker`. Error::syntax: RFC 4013 prohibits it,
 // or it is longer than kMaxPasswordLength.
 Task<Result<ScramVerifier>> hash_password(TaskRunner& worker, Random& random, std::string password);
