@@ -25,7 +25,9 @@ std::string loss_of(
     const IpAddress& client,
     const ReceiveConnector* chosen) {
     if (select_receive_connector(Connectors(&connector, 1), local, client) != nullptr) {
-        return "the remote range of " + chosen->name + " that holds the client is closer";
+        return chosen->name +
+               " comes first: by the smaller range, else by the binding that names the address, "
+               "else by name";
     }
     if (!connector.enabled) {
         return "disabled";
