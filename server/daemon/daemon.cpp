@@ -292,9 +292,7 @@ std::string Daemon::Members::start_flow() {
                 self->flow->tracking(),
                 *self->status,
                 self->flow->observation().protocol_log(),
-                [self](DomainName domain) {
-                    return self->flow->find_mx(std::move(domain));
-                },
+                [self](DomainName domain) { return self->flow->find_mx(std::move(domain)); },
                 [self](ExplainRequest request, std::string* why) {
                     return self->flow->explain(std::move(request), why);
                 }});
