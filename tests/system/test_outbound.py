@@ -322,6 +322,7 @@ class Failures(Outbound):
         self.assertEqual([r.field("Action") for r in self.mailflow.reports()], ["failed"])
 
     def test_the_null_sender_gets_no_report(self):
+        self.mailflow.set(double_bounce="drop")
         queue_id = self.send("550-rcpt@fabrikam.com", sender="")
 
         self.mailflow.wait_for_event("FAIL", queue_id)
@@ -329,7 +330,16 @@ class Failures(Outbound):
         self.assertEqual([e["event"] for e in self.mailflow.track(queue_id)], ["RECEIVE", "FAIL"])
         self.assertFalse(self.mailflow.maildir("postmaster").is_dir() and any(self.mailflow.maildir("postmaster").iterdir()))
 
-    def test_a_report_that_cannot_be_delivered_makes_no_further_one(self):
+    def test_a_report_that_cannot_be_delivered_goes_to_the_postmaster_and_no_further(self):
+        self.send("550-rcpt@fabrikam.com", sender="554-dot@fabrikam.com")
+
+        self.mailflow.wait_for_event("FAIL", count=2)
+        self.mailflow.wait_until_empty()
+        self.assertEqual(len(self.mailflow.track("--event", "DSN")), 2)
+        self.assertEqual(len(self.mailflow.delivered("postmaster")), 1)
+
+    def test_a_report_that_cannot_be_delivered_is_dropped_when_told_so(self):
+        self.mailflow.set(double_bounce="drop")
         self.send("550-rcpt@fabrikam.com", sender="554-dot@fabrikam.com")
 
         self.mailflow.wait_for_event("FAIL", count=2)

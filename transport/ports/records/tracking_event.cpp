@@ -10,7 +10,18 @@ namespace {
 
 // In the order of the enumeration.
 constexpr std::array kNames = {
-    "RECEIVE", "RESOLVE", "SEND", "DELIVER", "DEFER", "FAIL", "DSN", "REMOVE", "EXPAND", "REDIRECT", "REWRITE", "TRANSFER"};
+    "RECEIVE",
+    "RESOLVE",
+    "SEND",
+    "DELIVER",
+    "DEFER",
+    "FAIL",
+    "DSN",
+    "REMOVE",
+    "EXPAND",
+    "REDIRECT",
+    "REWRITE",
+    "TRANSFER"};
 static_assert(kNames.size() == static_cast<std::size_t>(TrackingEventId::transfer) + 1);
 
 }  // namespace
