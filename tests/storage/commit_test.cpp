@@ -439,7 +439,7 @@ TEST_CASE("Waiters on a lane are woken by a writer on its own thread", "[storage
     }
 
     CHECK(failed(errors) == 0);
-    CHECK(faults.count(DiskOperation::sync) - before < kMessages / 4);
+    CHECK(faults.count(DiskOperation::sync) - before < kMessages / 2);
     const auto totals = run_task(queue.context, queue.database->queue().totals()).value();
     CHECK(totals.messages == kMessages);
 }
