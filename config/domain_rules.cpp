@@ -1,5 +1,6 @@
 #include "config/domain_rules.hpp"
 
+#include "config/object_title.hpp"
 #include "transport/base/ascii.hpp"
 
 #include <algorithm>
@@ -13,14 +14,6 @@ using schema::Problem;
 namespace {
 
 using Problems = std::vector<Problem>;
-
-std::string quoted(std::string_view text) {
-    return "\"" + std::string(text) + "\"";
-}
-
-std::string title(std::string_view type, std::string_view name) {
-    return std::string(type) + " " + quoted(name);
-}
 
 // Reference 3.2: an external-relay domain has no recipients here.
 void check_relayed_fields(const AcceptedDomain& domain, Problems& problems) {
@@ -81,7 +74,7 @@ std::string to_text(const AcceptedDomain& domain) {
 }
 
 std::string title_of(const AcceptedDomain& domain) {
-    return title("accepted-domain", domain.name);
+    return object_title("accepted-domain", domain.name);
 }
 
 std::string smart_host_command(const AcceptedDomain& domain) {
@@ -111,10 +104,10 @@ void check_remote_domains(const Organization::Parts& parts, Problems& problems) 
         for (std::size_t j = i + 1; j < entries.size(); ++j) {
             if (to_text(entries[i]) == to_text(entries[j])) {
                 problems.push_back(
-                    {title("remote-domain", entries[j].name),
+                    {object_title("remote-domain", entries[j].name),
                      "domain",
                      to_text(entries[j]) + " is already the domain of " +
-                         title("remote-domain", entries[i].name)});
+                         object_title("remote-domain", entries[i].name)});
             }
         }
     }
@@ -127,10 +120,10 @@ void check_system_messages(const Organization::Parts& parts, Problems& problems)
             if (messages[i].code == messages[j].code &&
                 messages[i].internal == messages[j].internal) {
                 problems.push_back(
-                    {title("system-message", messages[j].name),
+                    {object_title("system-message", messages[j].name),
                      "code",
                      messages[j].code.text() + " has a text for these senders already, in " +
-                         title("system-message", messages[i].name) +
+                         object_title("system-message", messages[i].name) +
                          ": change that one, or set internal otherwise"});
             }
         }
@@ -162,7 +155,7 @@ void warn_of_relay_domains(const Organization::Parts& parts, std::vector<std::st
         } else if (connector->routing == SendRouting::mx) {
             warnings.push_back(
                 title_of(domain) + ": " + what + " leaves by " +
-                title("send-connector", connector->name) +
+                object_title("send-connector", connector->name) +
                 ", by MX, and the MX of an accepted domain usually points back here; send it to "
                 "the other system, with " +
                 smart_host_command(domain));

@@ -1,5 +1,6 @@
 #include "config/receive_connector_rules.hpp"
 
+#include "config/object_title.hpp"
 #include "config/schema/values.hpp"
 #include "transport/base/ascii.hpp"
 
@@ -13,10 +14,6 @@ namespace {
 
 using Problems = std::vector<Problem>;
 using Warnings = std::vector<std::string>;
-
-std::string quoted(std::string_view text) {
-    return "\"" + std::string(text) + "\"";
-}
 
 std::string title(const ReceiveConnector& connector) {
     return "receive-connector " + quoted(connector.name);

@@ -36,13 +36,6 @@ void add_problem(RecipientDraft& draft, std::string_view field, std::string mess
     draft.next.problems.push_back({title_of(draft), std::string(field), std::move(message)});
 }
 
-bool has_address(const MailRecipient& recipient, const std::string& key) {
-    const auto& addresses = recipient.addresses;
-    return std::any_of(addresses.begin(), addresses.end(), [&key](const EmailAddress& address) {
-        return address.lookup_key() == key;
-    });
-}
-
 // What is wrong when a recipient names itself; empty: it may.
 std::string_view self_problem(ReferenceRole role) {
     switch (role) {
@@ -288,7 +281,7 @@ Task<Result<std::string>> RecipientChecker::holder_of(
     if (!address) {
         co_return " is taken by " + title;
     }
-    co_return (*found && !has_address(**found, key) ? " is the login name of " : " belongs to ") +
+    co_return (*found && !(*found)->has_address(key) ? " is the login name of " : " belongs to ") +
         title;
 }
 

@@ -29,13 +29,6 @@ EmailAddress postmaster_of(const Organization& organization) {
     return EmailAddress::of(std::string(kPostmaster), organization.default_domain().domain);
 }
 
-bool has_address(const MailRecipient& recipient, const std::string& key) {
-    const auto& addresses = recipient.addresses;
-    return std::any_of(addresses.begin(), addresses.end(), [&key](const EmailAddress& address) {
-        return address.lookup_key() == key;
-    });
-}
-
 // As people see it: of the password only whether there is one.
 json::object shown(const MailRecipient& recipient) {
     auto document =
@@ -83,7 +76,7 @@ void warn_of_edit(
     }
     const auto postmaster = postmaster_of(organization);
     const auto key = postmaster.lookup_key();
-    if (has_address(before, key) && !has_address(after, key)) {
+    if (before.has_address(key) && !after.has_address(key)) {
         outcome.warnings.push_back(nobody_is_postmaster(postmaster));
     }
     const bool moved = after.primary() != before.primary();
@@ -339,7 +332,7 @@ Task<std::vector<std::string>> RecipientService::removal_warnings(
         }
     }
     const auto postmaster = postmaster_of(organization);
-    if (has_address(recipient, postmaster.lookup_key())) {
+    if (recipient.has_address(postmaster.lookup_key())) {
         warnings.push_back(nobody_is_postmaster(postmaster));
     }
     co_return warnings;

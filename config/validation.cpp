@@ -3,6 +3,7 @@
 #include "config/address_policy_rules.hpp"
 #include "config/address_rewrite_rules.hpp"
 #include "config/domain_rules.hpp"
+#include "config/object_title.hpp"
 #include "config/receive_connector_rules.hpp"
 #include "transport/base/ascii.hpp"
 
@@ -16,19 +17,11 @@ namespace {
 
 using Problems = std::vector<Problem>;
 
-std::string quoted(std::string_view text) {
-    return "\"" + std::string(text) + "\"";
-}
-
-std::string title(std::string_view type, std::string_view name) {
-    return std::string(type) + " " + quoted(name);
-}
-
 // Send connectors.
 
 // Reference 1.2: smart hosts or MX, never both, never neither.
 void check_routing(const SendConnector& connector, Problems& problems) {
-    const auto object = title("send-connector", connector.name);
+    const auto object = object_title("send-connector", connector.name);
     if (connector.routing == SendRouting::mx && !connector.smart_hosts.empty()) {
         problems.push_back(
             {object,
@@ -44,7 +37,7 @@ void check_routing(const SendConnector& connector, Problems& problems) {
 
 void check_source_servers(
     const SendConnector& connector, const NodeSettings& node, Problems& problems) {
-    const auto object = title("send-connector", connector.name);
+    const auto object = object_title("send-connector", connector.name);
     if (connector.source_servers.empty()) {
         problems.push_back(
             {object, "source_servers", "needs at least one node, such as " + node.fqdn});
@@ -68,7 +61,7 @@ void check_address_spaces(const SendConnector& connector, Problems& problems) {
         for (std::size_t j = i + 1; j < spaces.size(); ++j) {
             if (space_without_cost(spaces[i]) == space_without_cost(spaces[j])) {
                 problems.push_back(
-                    {title("send-connector", connector.name),
+                    {object_title("send-connector", connector.name),
                      "address_spaces",
                      spaces[i].text() + " and " + spaces[j].text() +
                          " are one space with two costs: keep one of them"});

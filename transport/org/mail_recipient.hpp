@@ -7,10 +7,12 @@
 #include "transport/org/delivery_target.hpp"
 #include "transport/org/scram_verifier.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace mailflow {
@@ -99,6 +101,13 @@ struct MailRecipient {
     GroupSettings group;                           // groups
 
     [[nodiscard]] const EmailAddress& primary() const { return addresses.front(); }
+
+    // One of `addresses` has this EmailAddress::lookup_key().
+    [[nodiscard]] bool has_address(std::string_view lookup_key) const {
+        return std::any_of(addresses.begin(), addresses.end(), [lookup_key](const auto& own) {
+            return own.lookup_key() == lookup_key;
+        });
+    }
 };
 
 }  // namespace mailflow

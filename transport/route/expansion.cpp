@@ -41,13 +41,6 @@ bool is_same(const ForwardPath& path, const EmailAddress& primary) noexcept {
                      path.address().domain_text() == primary.domain_text();
 }
 
-bool has_address(const MailRecipient& recipient, const EmailAddress& address) {
-    const auto key = address.lookup_key();
-    const auto& own = recipient.addresses;
-    return std::any_of(
-        own.begin(), own.end(), [&key](const auto& one) { return one.lookup_key() == key; });
-}
-
 std::string reason_of(ResolvedBy by) {
     switch (by) {
         case ResolvedBy::address: break;
@@ -281,7 +274,7 @@ void Categorization::Work::follow_contact(std::size_t number) {
         contact->external_address ? *contact->external_address : contact->primary();
     const auto* const domain =
         address.domain() ? organization_.find_accepted_domain(*address.domain()) : nullptr;
-    if (domain == nullptr || has_address(*contact, address)) {
+    if (domain == nullptr || contact->has_address(address.lookup_key())) {
         if (wants_notes()) {
             note(
                 {CategorizerStage::expand,

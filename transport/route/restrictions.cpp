@@ -24,14 +24,6 @@ Restriction refused(const Refusal& refusal) {
     return {RestrictStep::refused, refusal};
 }
 
-bool has_address(const MailRecipient& recipient, const EmailAddress& address) {
-    const auto key = address.lookup_key();
-    return std::any_of(
-        recipient.addresses.begin(), recipient.addresses.end(), [&key](const auto& own) {
-            return own.lookup_key() == key;
-        });
-}
-
 // Is the sender in the list, itself or through a group in it? None: `facts` wants something.
 // Reference 5.2: names first, then groups are looked into.
 std::optional<bool> is_listed(
@@ -118,7 +110,7 @@ std::optional<RecipientPtr> find_sender(const SenderFacts& sender, DirectoryFact
         return RecipientPtr();
     }
     const auto& address = sender.path.address();
-    if (sender.account != nullptr && has_address(*sender.account, address)) {
+    if (sender.account != nullptr && sender.account->has_address(address.lookup_key())) {
         return sender.account;
     }
     // A contact's address may be in any domain, so strangers are asked for too.
