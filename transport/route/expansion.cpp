@@ -19,7 +19,7 @@ constexpr std::uint8_t bit_of(NotifyOn event) noexcept {
     return static_cast<std::uint8_t>(event);
 }
 
-// Success is reported once, by who was named (RFC 3461 §5.2.7.2).
+// Success is reported once, by who was named (RFC 3461 §5.2.7.3).
 void leave_out_success(DsnRequest& dsn) noexcept {
     if ((dsn.notify & bit_of(NotifyOn::success)) != 0) {
         dsn.notify = static_cast<std::uint8_t>(dsn.notify & ~bit_of(NotifyOn::success));

@@ -144,7 +144,7 @@ void Categorization::Work::drop(
     }
 }
 
-// RFC 3461 §5.2.7.2: a group that was named is reported as expanded, once, when success was asked.
+// RFC 3461 §5.2.7.3: a group that was named is reported as expanded, once, when success was asked.
 void Categorization::Work::report_expanded(
     const MailRecipient& group, const CategorizerWayPtr& way) {
     const bool is_asked = way->dsn.wants(NotifyOn::success) && !request_.sender.path.is_null();
