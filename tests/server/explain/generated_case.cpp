@@ -123,12 +123,13 @@ void change(ReceiveConnector& connector, Draw& draw) {
 void add_receive_connectors(Organization::Parts& parts, Draw& draw) {
     auto& usual = parts.receive_connectors.front();
     if (draw.chance(20)) usual.remote_ranges = {IpRange::parse("198.51.100.0/24").value()};
+    const auto bindings = usual.bindings;  // push_back moves what `usual` refers to
     for (const auto& [name, range] :
          {std::pair{"Near", "198.51.100.0/25"}, std::pair{"Host", "203.0.113.9"}}) {
         ReceiveConnector connector;
         connector.name = name;
         connector.enabled = draw.chance(80);
-        connector.bindings = usual.bindings;
+        connector.bindings = bindings;
         connector.remote_ranges = {IpRange::parse(range).value()};
         parts.receive_connectors.push_back(std::move(connector));
     }
