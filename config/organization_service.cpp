@@ -2,6 +2,7 @@
 
 #include "config/address_policy_rules.hpp"
 #include "config/address_rewrite_rules.hpp"
+#include "config/catch_all_rules.hpp"
 #include "config/change_set.hpp"
 #include "config/object_rules.hpp"
 #include "config/organization_loader.hpp"
@@ -197,7 +198,7 @@ Task<ChangeOutcome> OrganizationService::set(ChangeRequest request) {
     co_await take_turn();
     const Turn turn(*this);
     if (const auto kind = kind_of(type->name)) {
-        auto changed = co_await recipients_.set(*kind, std::move(request), organization_);
+        auto changed = co_await set_recipient(*kind, std::move(request));
         co_return changed;
     }
     auto changed = co_await set_object(*type, std::move(request));
@@ -212,7 +213,7 @@ Task<ChangeOutcome> OrganizationService::remove(ChangeRequest request) {
     co_await take_turn();
     const Turn turn(*this);
     if (const auto kind = kind_of(type->name)) {
-        auto removed = co_await recipients_.remove(*kind, std::move(request), organization_);
+        auto removed = co_await remove_recipient(*kind, std::move(request));
         co_return removed;
     }
     auto removed = co_await remove_object(*type, std::move(request));
@@ -239,6 +240,10 @@ Task<ChangeOutcome> OrganizationService::create_object(
     auto made = make_document(type, request.name, request.fields, parts_.node);
     if (!made.ok()) {
         co_return refused_outcome(std::move(made.problems));
+    }
+    const auto unasked = co_await spell_catch_all(parts_.recipients, made.document);
+    if (unasked) {
+        co_return failed_outcome(unasked);
     }
     Draft draft{title, {}, {}, {}};
     auto problems =
@@ -286,6 +291,10 @@ Task<ChangeOutcome> OrganizationService::set_object(const ObjectType& type, Chan
     auto edited = edit_document(type, record->name, current, request.fields, parts_.node);
     if (!edited.ok()) {
         co_return refused_outcome(std::move(edited.problems));
+    }
+    const auto unasked = co_await spell_catch_all(parts_.recipients, edited.document);
+    if (unasked) {
+        co_return failed_outcome(unasked);
     }
     const auto& name_after = renamed.name.empty() ? record->name : renamed.name;
     Draft draft{

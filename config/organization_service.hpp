@@ -113,6 +113,10 @@ class OrganizationService {
     Task<ChangeOutcome> remove_object(const schema::ObjectType& type, ChangeRequest request);
     Task<ChangeOutcome> store(Draft draft, ChangeRequest request);
 
+    Task<ChangeOutcome> set_recipient(RecipientKind kind, ChangeRequest request);
+    Task<ChangeOutcome> remove_recipient(RecipientKind kind, ChangeRequest request);
+    Task<ErrorCode> publish_changes();
+
     Task<ErrorCode> refresh();
     Task<ErrorCode> add_standing_objects();
     Task<Result<std::vector<schema::Problem>>> create_first_objects(FirstStart first);

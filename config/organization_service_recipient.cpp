@@ -3,6 +3,7 @@
 #include "config/change_set.hpp"
 #include "config/organization_loader.hpp"
 #include "config/organization_service.hpp"
+#include "config/service_outcomes.hpp"
 #include "config/toml_text.hpp"
 #include "config/validation.hpp"
 #include "transport/base/ascii.hpp"
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 namespace mailflow {
 
@@ -110,6 +112,48 @@ Task<Result<std::vector<Problem>>> OrganizationService::create_first_objects(Fir
         co_return stored.error();
     }
     co_return problems;
+}
+
+Task<ChangeOutcome> OrganizationService::set_recipient(RecipientKind kind, ChangeRequest request) {
+    auto error = co_await refresh();
+    if (error) {
+        co_return failed_outcome(error);
+    }
+    auto changed =
+        co_await recipients_.set(kind, std::move(request), organization_, std::as_const(objects_));
+    error = co_await publish_changes();
+    if (changed.ok() && error) {
+        co_return failed_outcome(error);
+    }
+    co_return changed;
+}
+
+Task<ChangeOutcome> OrganizationService::remove_recipient(
+    RecipientKind kind, ChangeRequest request) {
+    auto error = co_await refresh();
+    if (error) {
+        co_return failed_outcome(error);
+    }
+    auto removed = co_await recipients_.remove(
+        kind, std::move(request), organization_, std::as_const(objects_));
+    error = co_await publish_changes();
+    if (removed.ok() && error) {
+        co_return failed_outcome(error);
+    }
+    co_return removed;
+}
+
+// Objects may have followed a recipient.
+Task<ErrorCode> OrganizationService::publish_changes() {
+    const auto before = objects_;
+    const auto error = co_await refresh();
+    if (error || objects_.objects == before.objects) {
+        co_return error;
+    }
+    std::vector<Problem> problems;
+    publish(
+        std::make_shared<const Organization>(load_organization(objects_, parts_.node, problems)));
+    co_return ErrorCode();
 }
 
 // Reference 3.4: a domain in use cannot go. In use is what a recipient has an address in and `next`

@@ -2,6 +2,7 @@
 // recipient_batch.cpp and address_policy_run.cpp.
 #include "config/recipient_service.hpp"
 
+#include "config/catch_all_rules.hpp"
 #include "config/service_outcomes.hpp"
 #include "transport/base/ascii.hpp"
 #include "transport/base/error.hpp"
@@ -60,6 +61,14 @@ std::string nobody_is_postmaster(const EmailAddress& address) {
 
 std::string quoted(const std::string& text) {
     return "\"" + text + "\"";
+}
+
+// The first of many.
+std::string listed(const std::vector<std::string>& names) {
+    std::string text;
+    for (std::size_t i = 0; i < std::min(names.size(), kReferrersNamed); ++i)
+        text += (i == 0 ? "" : ", ") + quoted(names[i]);
+    return text + (names.size() > kReferrersNamed ? " and more" : "");
 }
 
 void warn_of_edit(
@@ -180,7 +189,10 @@ Task<ChangeOutcome> RecipientService::create(
 }
 
 Task<ChangeOutcome> RecipientService::set(
-    RecipientKind kind, ChangeRequest request, OrganizationPtr organization) {
+    RecipientKind kind,
+    ChangeRequest request,
+    OrganizationPtr organization,
+    const ObjectSet& objects) {
     auto found = co_await find(request.name);
     if (!found) {
         co_return failed_outcome(found.error());
@@ -221,8 +233,10 @@ Task<ChangeOutcome> RecipientService::set(
     }
     // Members alone leave the record as it is: a group of tens of thousands is not rewritten.
     if (outcome.before != outcome.after || current.verifier != draft.next.recipient.verifier) {
-        const auto stored =
-            co_await store_.replace(current.name, draft.next.recipient, request.author);
+        ObjectEdits edits;
+        if (!renamed.name.empty()) edits = follow_recipient(objects, current.name, renamed.name);
+        const auto stored = co_await store_.replace(
+            current.name, draft.next.recipient, request.author, std::move(edits));
         if (!stored) {
             co_return failed_outcome(stored.error());
         }
@@ -285,7 +299,10 @@ Task<ErrorCode> RecipientService::replace_members(
 }
 
 Task<ChangeOutcome> RecipientService::remove(
-    RecipientKind kind, ChangeRequest request, OrganizationPtr organization) {
+    RecipientKind kind,
+    ChangeRequest request,
+    OrganizationPtr organization,
+    const ObjectSet& objects) {
     const auto found = co_await find(request.name);
     if (!found) {
         co_return failed_outcome(found.error());
@@ -297,17 +314,41 @@ Task<ChangeOutcome> RecipientService::remove(
     if (current.kind != kind) {
         co_return not_found_outcome(other_kind(kind, current));
     }
+    auto opened = co_await find_opened(current);
+    if (!opened.empty()) {
+        co_return refused_outcome(std::move(opened));
+    }
     ChangeOutcome outcome;
     outcome.before = shown(current);
     outcome.warnings = co_await removal_warnings(current, *organization);
     if (request.what_if) {
         co_return outcome;
     }
-    const auto stored = co_await store_.remove(current.name, std::move(request.author));
+    auto edits = follow_recipient(objects, current.name, {});
+    const auto stored =
+        co_await store_.remove(current.name, std::move(request.author), std::move(edits));
     if (!stored) {
         co_return failed_outcome(stored.error());
     }
     co_return outcome;
+}
+
+// An accept_from that loses its last name is empty, and an empty one accepts everybody.
+Task<std::vector<Problem>> RecipientService::find_opened(const MailRecipient& recipient) {
+    std::vector<Problem> problems;
+    const auto title = title_of(recipient.kind, recipient.name);
+    const auto opened = co_await store_.accepting_only(recipient.name, kReferrersNamed + 1);
+    if (!opened) {
+        problems.push_back({title, {}, "could not be checked: " + opened.error().message()});
+    } else if (!opened->empty()) {
+        problems.push_back(
+            {title,
+             {},
+             "is all that accept_from of " + listed(*opened) +
+                 " names, and without it everybody could send there: change that first, with "
+                 "--accept-from NAME (or --accept-from none, to open it)"});
+    }
+    co_return problems;
 }
 
 // Whoever refers to it loses it.
@@ -328,7 +369,9 @@ Task<std::vector<std::string>> RecipientService::removal_warnings(
         if (ascii::equal_ignoring_case(domain.catch_all, recipient.name)) {
             warnings.push_back(
                 "it is the catch_all of accepted-domain " + quoted(domain.name) +
-                ": what nobody has is refused there from now on");
+                ", which has none then: what nobody has is " +
+                (domain.type == AcceptedDomainType::internal_relay ? "relayed" : "refused") +
+                " there from now on");
         }
     }
     const auto postmaster = postmaster_of(organization);

@@ -9,6 +9,7 @@
 #include "transport/addressing/address_plan.hpp"
 #include "transport/base/task.hpp"
 #include "transport/org/organization.hpp"
+#include "transport/ports/object_store.hpp"
 #include "transport/ports/recipient_store.hpp"
 
 #include <boost/json/object.hpp>
@@ -129,10 +130,18 @@ class RecipientService {
 
     Task<ChangeOutcome> create(
         RecipientKind kind, ChangeRequest request, OrganizationPtr organization);
+    // `objects`, as stored: those that name the recipient follow it; they outlive the call.
     Task<ChangeOutcome> set(
-        RecipientKind kind, ChangeRequest request, OrganizationPtr organization);
+        RecipientKind kind,
+        ChangeRequest request,
+        OrganizationPtr organization,
+        const ObjectSet& objects);
+    // Refused when somebody would take mail from everybody then.
     Task<ChangeOutcome> remove(
-        RecipientKind kind, ChangeRequest request, OrganizationPtr organization);
+        RecipientKind kind,
+        ChangeRequest request,
+        OrganizationPtr organization,
+        const ObjectSet& objects);
 
     // In order of names. A condition may make a page short of the limit, or empty, with more to
     // come.
@@ -157,6 +166,7 @@ class RecipientService {
         std::string group, std::vector<std::string> wanted, ChangeAuthor author);
     Task<std::vector<std::string>> removal_warnings(
         const MailRecipient& recipient, const Organization& organization);
+    Task<std::vector<schema::Problem>> find_opened(const MailRecipient& recipient);
     Task<Drafts> read_rows(ImportRequest& request, const Organization& organization);
     Task<BatchOutcome> store_batch(Drafts drafts, ChangeAuthor author, bool what_if);
     const PolicySet& policies_of(const OrganizationPtr& organization);

@@ -2,6 +2,7 @@
 // keeper.
 #pragma once
 
+#include "storage/object_rows.hpp"
 #include "storage/organization_writer.hpp"
 #include "transport/base/task_runner.hpp"
 #include "transport/ports/object_store.hpp"
@@ -13,7 +14,8 @@ class SqliteObjectStore final : public ObjectStore {
     // Both outlive this.
     SqliteObjectStore(OrganizationWriter& writer, TaskRunner& keeper) noexcept
         : writer_(writer)
-        , keeper_(keeper) {}
+        , keeper_(keeper)
+        , rows_(writer) {}
 
     Task<Result<ObjectSet>> read_all() override;
     Task<Result<std::uint64_t>> change(
@@ -28,11 +30,10 @@ class SqliteObjectStore final : public ObjectStore {
         const std::vector<ObjectChange>& changes,
         const ChangeAuthor& author);
     Result<std::vector<ObjectVersion>> read_history(std::size_t limit);
-    ErrorCode apply(const ObjectChange& change);
-    void note(std::uint64_t version, std::size_t number, const ObjectChange& change);
 
     OrganizationWriter& writer_;
     TaskRunner& keeper_;
+    ObjectRows rows_;
 };
 
 }  // namespace mailflow

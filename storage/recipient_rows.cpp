@@ -337,4 +337,17 @@ std::vector<Referrer> RecipientRows::referrers(std::int64_t id, std::size_t limi
     return found;
 }
 
+std::vector<std::string> RecipientRows::accepting_only(std::int64_t id, std::size_t limit) {
+    std::vector<std::string> names;
+    auto rows = connection_.query(
+        "SELECT name FROM reference AS one CROSS JOIN recipient ON id = one.recipient "
+        "WHERE target = ?1 AND role = 2 AND one.recipient <> ?1 AND NOT EXISTS("
+        "SELECT 1 FROM reference AS other WHERE other.recipient = one.recipient AND "
+        "other.role = 2 AND other.target <> ?1) LIMIT ?2");
+    rows.bind(id).bind(static_cast<std::uint64_t>(limit));
+    while (rows.step())
+        names.push_back(rows.text(0));
+    return names;
+}
+
 }  // namespace mailflow

@@ -57,6 +57,8 @@ class RecipientRows {
     // Directly, or through at most kMaxGroupDepth groups.
     [[nodiscard]] bool is_member(std::int64_t group, std::int64_t recipient);
     [[nodiscard]] std::vector<Referrer> referrers(std::int64_t id, std::size_t limit);
+    // Names of others whose accept_from is this one alone.
+    [[nodiscard]] std::vector<std::string> accepting_only(std::int64_t id, std::size_t limit);
 
   private:
     bool read_row(std::int64_t id, MailRecipient& recipient);

@@ -108,6 +108,22 @@ Task<Result<std::vector<Referrer>>> SqliteRecipientStore::referrers(
     co_return found;
 }
 
+Task<Result<std::vector<std::string>>> SqliteRecipientStore::accepting_only(
+    std::string name, std::size_t limit) {
+    const auto read = [&]() -> Result<std::vector<std::string>> {
+        const auto id = rows_.find_id(name);
+        if (!id) {
+            return Error::not_found;
+        }
+        return rows_.accepting_only(*id, limit);
+    };
+    const auto work = [&read] {
+        return guarded(read);
+    };
+    auto found = co_await offload(keeper_, work);
+    co_return found;
+}
+
 Task<Result<std::uint64_t>> SqliteRecipientStore::count_in_domain(DomainName domain) {
     const auto count = [&]() -> Result<std::uint64_t> {
         auto row = writer_.connection().query(
@@ -200,22 +216,27 @@ Result<> SqliteRecipientStore::insert(const MailRecipient& recipient, const Chan
 }
 
 Task<Result<>> SqliteRecipientStore::replace(
-    std::string name, MailRecipient recipient, ChangeAuthor author) {
+    std::string name, MailRecipient recipient, ChangeAuthor author, ObjectEdits objects) {
     const auto work = [&] {
-        return guarded([&] { return update(name, recipient, author); });
+        return guarded([&] { return update(name, recipient, author, objects); });
     };
     auto done = co_await offload(keeper_, work);
     co_return done;
 }
 
 Result<> SqliteRecipientStore::update(
-    const std::string& name, const MailRecipient& recipient, const ChangeAuthor& author) {
+    const std::string& name,
+    const MailRecipient& recipient,
+    const ChangeAuthor& author,
+    const ObjectEdits& objects) {
     SqliteTransaction transaction(writer_.connection());
     const auto id = rows_.find_id(name);
     if (!id) {
         return Error::not_found;
     }
-    writer_.add_version(author);
+    if (const auto error = write_objects(objects, writer_.add_version(author))) {
+        return error;
+    }
     row_writer_.update(*id, recipient);
     if (auto written = row_writer_.write_references(*id, recipient); !written) {
         return written;
@@ -225,25 +246,40 @@ Result<> SqliteRecipientStore::update(
     return {};
 }
 
-Task<Result<>> SqliteRecipientStore::remove(std::string name, ChangeAuthor author) {
+Task<Result<>> SqliteRecipientStore::remove(
+    std::string name, ChangeAuthor author, ObjectEdits objects) {
     const auto work = [&] {
-        return guarded([&] { return erase(name, author); });
+        return guarded([&] { return erase(name, author, objects); });
     };
     auto done = co_await offload(keeper_, work);
     co_return done;
 }
 
-Result<> SqliteRecipientStore::erase(const std::string& name, const ChangeAuthor& author) {
+Result<> SqliteRecipientStore::erase(
+    const std::string& name, const ChangeAuthor& author, const ObjectEdits& objects) {
     SqliteTransaction transaction(writer_.connection());
     const auto id = rows_.find_id(name);
     if (!id) {
         return Error::not_found;
     }
-    writer_.add_version(author);
+    if (const auto error = write_objects(objects, writer_.add_version(author))) {
+        return error;
+    }
     row_writer_.erase(*id);
     transaction.commit();
     committed();
     return {};
+}
+
+// `version` is the one after what is stored.
+ErrorCode SqliteRecipientStore::write_objects(const ObjectEdits& objects, std::uint64_t version) {
+    if (objects.changes.empty()) {
+        return {};
+    }
+    if (objects.expected + 1 != version) {
+        return Error::conflict;
+    }
+    return object_rows_.write(version, objects.changes);
 }
 
 Task<Result<std::vector<Result<>>>> SqliteRecipientStore::write_batch(

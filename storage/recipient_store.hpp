@@ -2,6 +2,7 @@
 // lane; the work is done on the keeper.
 #pragma once
 
+#include "storage/object_rows.hpp"
 #include "storage/organization_writer.hpp"
 #include "storage/recipient_rows.hpp"
 #include "storage/recipient_writer.hpp"
@@ -19,7 +20,8 @@ class SqliteRecipientStore final : public RecipientStore {
         , keeper_(keeper)
         , directory_(directory)
         , rows_(writer.connection())
-        , row_writer_(writer.connection(), rows_) {}
+        , row_writer_(writer.connection(), rows_)
+        , object_rows_(writer) {}
 
     Task<Result<std::optional<MailRecipient>>> find(std::string name) override;
     Task<Result<std::optional<MailRecipient>>> find_by_address(EmailAddress address) override;
@@ -31,13 +33,21 @@ class SqliteRecipientStore final : public RecipientStore {
     Task<Result<std::vector<std::string>>> members(
         std::string group, std::string after, std::size_t limit) override;
     Task<Result<std::vector<Referrer>>> referrers(std::string name, std::size_t limit) override;
+    Task<Result<std::vector<std::string>>> accepting_only(
+        std::string name, std::size_t limit) override;
     Task<Result<std::uint64_t>> count_in_domain(DomainName domain) override;
     Task<Result<std::vector<std::string>>> domains(std::string after, std::size_t limit) override;
     Task<Result<std::vector<TakenName>>> taken(
         std::vector<std::string> lookup_keys, std::string except) override;
     Task<Result<>> create(MailRecipient recipient, ChangeAuthor author) override;
-    Task<Result<>> replace(std::string name, MailRecipient recipient, ChangeAuthor author) override;
-    Task<Result<>> remove(std::string name, ChangeAuthor author) override;
+    using RecipientStore::remove;
+    using RecipientStore::replace;
+    Task<Result<>> replace(
+        std::string name,
+        MailRecipient recipient,
+        ChangeAuthor author,
+        ObjectEdits objects) override;
+    Task<Result<>> remove(std::string name, ChangeAuthor author, ObjectEdits objects) override;
     Task<Result<std::vector<Result<>>>> write_batch(
         std::vector<MailRecipient> recipients, ChangeAuthor author) override;
     Task<Result<>> edit_members(
@@ -54,8 +64,12 @@ class SqliteRecipientStore final : public RecipientStore {
         const std::vector<std::string>& lookup_keys, const std::string& except);
     Result<> insert(const MailRecipient& recipient, const ChangeAuthor& author);
     Result<> update(
-        const std::string& name, const MailRecipient& recipient, const ChangeAuthor& author);
-    Result<> erase(const std::string& name, const ChangeAuthor& author);
+        const std::string& name,
+        const MailRecipient& recipient,
+        const ChangeAuthor& author,
+        const ObjectEdits& objects);
+    Result<> erase(const std::string& name, const ChangeAuthor& author, const ObjectEdits& objects);
+    ErrorCode write_objects(const ObjectEdits& objects, std::uint64_t version);
     Result<std::vector<Result<>>> write_all(
         const std::vector<MailRecipient>& recipients, const ChangeAuthor& author);
     Result<> change_members(
@@ -70,6 +84,7 @@ class SqliteRecipientStore final : public RecipientStore {
     DirectoryVersion& directory_;
     RecipientRows rows_;
     RecipientWriter row_writer_;
+    ObjectRows object_rows_;
 };
 
 }  // namespace mailflow

@@ -156,6 +156,52 @@ TEST_CASE("what recipients of a domain are found by", "[config][domain]") {
     CHECK(fixture.published.back()->default_domain().catch_all == "lost");
 }
 
+TEST_CASE("a catch-all is kept by name and follows its recipient", "[config][domain]") {
+    Fixture fixture;
+    REQUIRE(fixture.create("mailbox", "lost", {{"alias", "lost.mail"}}).ok());
+    REQUIRE(fixture.create("mailbox", "other", {}).ok());
+    const auto catch_all = [&fixture] {
+        return fixture.published.back()->default_domain().catch_all;
+    };
+
+    for (const auto* written : {"lost.mail", "Lost.Mail@CONTOSO.com", "LOST"}) {
+        const auto set = fixture.set("accepted-domain", "contoso.com", {{"catch_all", written}});
+        CHECK(said(set) == "");
+        CHECK(catch_all() == "lost");
+    }
+    REQUIRE(fixture.create("accepted-domain", "b.com", {{"catch_all", "lost.mail"}}).ok());
+    const auto before = fixture.published.size();
+    REQUIRE(fixture.set("mailbox", "other", {{"name", "another"}}).ok());
+    CHECK(fixture.published.size() == before);
+    const auto preview = fixture.set("mailbox", "lost", {{"name", "found"}}, true);
+    CHECK(preview.ok());
+    CHECK(catch_all() == "lost");
+    const auto renamed = fixture.set("mailbox", "lost", {{"name", "found"}});
+
+    REQUIRE(renamed.ok());
+    CHECK(catch_all() == "found");
+    CHECK(fixture.service.show("accepted-domain", "b.com")->at("catch_all") == "found");
+    CHECK(fixture.set("accepted-domain", "contoso.com", {{"recipient_delimiter", "+"}}).ok());
+    CHECK(catch_all() == "found");
+}
+
+TEST_CASE("a catch-all goes with its recipient, and that is said", "[config][domain]") {
+    Fixture fixture;
+    REQUIRE(fixture.create("mailbox", "lost", {}).ok());
+    REQUIRE(fixture.set("accepted-domain", "contoso.com", {{"catch_all", "lost"}}).ok());
+
+    const auto removed = fixture.remove("mailbox", "lost");
+
+    REQUIRE(removed.ok());
+    CHECK(
+        said(removed) ==
+        "warning: it is the catch_all of accepted-domain \"contoso.com\", which has none then: "
+        "what nobody has is refused there from now on\n");
+    CHECK(fixture.published.back()->default_domain().catch_all.empty());
+    REQUIRE(fixture.create("mailbox", "lost", {}).ok());
+    CHECK(fixture.published.back()->default_domain().catch_all.empty());
+}
+
 TEST_CASE("a domain that is always relayed has no recipients to find", "[config][domain]") {
     Fixture fixture;
 

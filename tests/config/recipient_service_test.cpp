@@ -194,6 +194,34 @@ TEST_CASE(
     CHECK_THAT(said(removed), Catch::Contains("\"a\" (forwarding)"));
 }
 
+TEST_CASE("nobody is opened to all senders by a removal", "[config][recipient]") {
+    Fixture fixture;
+    for (const auto* name : {"boss", "chief", "secretary", "deputy"})
+        REQUIRE(fixture.create("mailbox", name, {}).ok());
+    REQUIRE(fixture.create("group", "staff", {{"accept_from", "secretary"}}).ok());
+    REQUIRE(fixture.set("mailbox", "boss", {{"accept_from", "secretary"}}).ok());
+    REQUIRE(fixture.set("mailbox", "chief", {{"accept_from", {"secretary", "deputy"}}}).ok());
+    REQUIRE(fixture.set("mailbox", "secretary", {{"accept_from", "secretary"}}).ok());
+
+    const auto refused = fixture.remove("mailbox", "secretary");
+    const auto preview = fixture.remove("mailbox", "secretary", true);
+    REQUIRE(fixture.remove("mailbox", "deputy").ok());
+    const auto three = fixture.remove("mailbox", "secretary");
+    for (const auto* name : {"boss", "chief"})
+        REQUIRE(fixture.set("mailbox", name, {{"accept_from", "boss"}}).ok());
+    REQUIRE(fixture.set("group", "staff", {{"accept_from", nullptr}}).ok());
+    const auto removed = fixture.remove("mailbox", "secretary");
+
+    CHECK(
+        said(refused) ==
+        "mailbox \"secretary\": is all that accept_from of \"boss\", \"staff\" names, and "
+        "without it everybody could send there: change that first, with --accept-from NAME (or "
+        "--accept-from none, to open it)\n");
+    CHECK(said(preview) == said(refused));
+    CHECK_THAT(said(three), Catch::Contains("\"boss\", \"chief\", \"staff\""));
+    CHECK(removed.ok());
+}
+
 TEST_CASE(
     "an import takes the good rows and names what is wrong with the others",
     "[config][recipient]") {

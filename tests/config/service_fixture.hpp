@@ -49,7 +49,7 @@ struct ServiceFixture {
 
     TestLane test;
     MemoryObjectStore objects;
-    MemoryRecipientStore recipients;
+    MemoryRecipientStore recipients{&objects};
     std::vector<OrganizationPtr> published;
     ChangeAuthor author{"uid=0(root)", "test"};
     std::vector<Endpoint> probed;         // bindings the service had tried

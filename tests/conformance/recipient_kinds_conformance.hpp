@@ -287,6 +287,30 @@ inline void check_recipient_references(TestLane& test, RecipientStore& store) {
         CHECK(check.members("team") == std::vector<std::string>{"carol"});
         CHECK(check.members("staff").empty());
     }
+    SECTION("who accepts mail from one recipient alone is told") {
+        const auto opened = [&](const char* name, std::size_t limit = 10) {
+            auto names = test.run(store.accepting_only(name, limit)).value();
+            std::sort(names.begin(), names.end());
+            return names;
+        };
+        for (const auto* name : {"dave", "erin"}) {
+            auto user = user_of(name);
+            user.limits.accept_from = {"bob"};
+            user.limits.reject_from = {"carol"};
+            check.add(user);
+        }
+        auto both = user_of("frank");
+        both.limits.accept_from = {"bob", "carol"};
+        check.add(both);
+        auto bob = check.get("bob");
+        bob.limits.accept_from = {"bob"};
+        REQUIRE(check.put("bob", bob));
+
+        CHECK(opened("BOB") == std::vector<std::string>{"dave", "erin"});
+        CHECK(opened("bob", 1).size() == 1);
+        CHECK(opened("carol").empty());
+        CHECK(test.run(store.accepting_only("nobody", 1)).error() == Error::not_found);
+    }
     SECTION("a name that changes its case alone is spelled anew everywhere") {
         REQUIRE(check.edit("staff", {"bob"}, {}));
         auto bob = check.get("bob");

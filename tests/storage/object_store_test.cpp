@@ -31,6 +31,40 @@ TEST_CASE("objects, recipients and versions outlive the process", "[storage][org
     CHECK(fixture.test.run(fixture.database->objects().history(9)).value().size() == 1);
 }
 
+TEST_CASE("objects that follow a recipient change with it, or neither does", "[storage]") {
+    OrganizationFixture fixture;
+    auto& objects = fixture.database->objects();
+    auto& recipients = fixture.database->recipients();
+    const ChangeAuthor author{"me", "test"};
+    MailRecipient alice;
+    alice.name = alice.alias = "alice";
+    alice.addresses = {EmailAddress::parse("alice@contoso.com").value()};
+    REQUIRE(fixture.test.run(recipients.create(alice, author)));
+    REQUIRE(fixture.test.run(objects.change(1, {{"t", "a", "1", {}}}, author)));
+    const auto rename = [&](std::string name, ObjectEdits edits) {
+        alice.name = std::move(name);
+        return fixture.test.run(recipients.replace("alice", alice, author, std::move(edits)));
+    };
+    const auto stored = [&] {
+        const auto there = fixture.test.run(recipients.find("alice")).value();
+        return there.value_or(MailRecipient{}).name + " " +
+               names_of(fixture.test.run(objects.read_all()).value());
+    };
+
+    const auto late = rename("eve", {1, {{"t", "a", "2", {}}}});
+    const auto wrong = rename("eve", {2, {{"t", "a", "2", {}}, {"t", "none", {}, {}}}});
+    CHECK(stored() == "alice t/a=1 ");
+    const auto done = rename("eve", {2, {{"t", "a", "2", {}}}});
+    CHECK(stored() == "eve t/a=2 ");
+    const auto gone = fixture.test.run(recipients.remove("eve", author, {3, {{"t", "a", {}, {}}}}));
+
+    CHECK(late.error() == Error::conflict);
+    CHECK(wrong.error() == Error::not_found);
+    CHECK(done);
+    CHECK(gone);
+    CHECK(stored() == " ");
+}
+
 TEST_CASE("recipients and objects share one sequence of versions", "[storage][organization]") {
     OrganizationFixture fixture;
     MailRecipient alice;

@@ -21,22 +21,26 @@ class MemoryObjectStore final : public ObjectStore {
 
     Task<Result<std::uint64_t>> change(
         std::uint64_t expected, std::vector<ObjectChange> changes, ChangeAuthor author) override {
+        co_return change_now({expected, std::move(changes)}, std::move(author));
+    }
+
+    Result<std::uint64_t> change_now(const ObjectEdits& edits, ChangeAuthor author) {
         if (error_) {
-            co_return error_;
+            return error_;
         }
-        if (expected != objects_.version) {
-            co_return make_error_code(Error::conflict);
+        if (edits.expected != objects_.version) {
+            return Error::conflict;
         }
         auto next = objects_;
-        for (const auto& change : changes) {
+        for (const auto& change : edits.changes) {
             if (const auto error = apply(next.objects, change)) {
-                co_return error;
+                return error;
             }
         }
         objects_ = std::move(next);
         std::sort(objects_.objects.begin(), objects_.objects.end(), is_before);
         add_version(std::move(author));
-        co_return objects_.version;
+        return objects_.version;
     }
 
     Task<Result<std::vector<ObjectVersion>>> history(std::size_t limit) override {

@@ -1,6 +1,7 @@
 // A RecipientStore that keeps its recipients in memory, as the real one would. One thread.
 #pragma once
 
+#include "tests/support/memory_object_store.hpp"
 #include "transport/base/ascii.hpp"
 #include "transport/base/error.hpp"
 #include "transport/ports/recipient_store.hpp"
@@ -14,6 +15,10 @@ namespace mailflow {
 
 class MemoryRecipientStore final : public RecipientStore {
   public:
+    // Without `objects` no objects change with recipients; they outlive this.
+    explicit MemoryRecipientStore(MemoryObjectStore* objects = nullptr) noexcept
+        : objects_(objects) {}
+
     Task<Result<std::optional<MailRecipient>>> find(std::string name) override {
         co_return found(find_entry(name));
     }
@@ -80,6 +85,23 @@ class MemoryRecipientStore final : public RecipientStore {
         co_return all;
     }
 
+    Task<Result<std::vector<std::string>>> accepting_only(
+        std::string name, std::size_t limit) override {
+        const auto entry = find_entry(name);
+        if (entry == recipients_.end()) {
+            co_return make_error_code(Error::not_found);
+        }
+        std::vector<std::string> names;
+        for (const auto& [key, other] : recipients_) {
+            const auto& accepted = other.recipient.limits.accept_from;
+            const bool opens = key != entry->first && !accepted.empty() &&
+                               std::count(accepted.begin(), accepted.end(), entry->first) ==
+                                   static_cast<std::ptrdiff_t>(accepted.size());
+            if (opens && names.size() < limit) names.push_back(key);
+        }
+        co_return names;
+    }
+
     Task<Result<std::uint64_t>> count_in_domain(DomainName domain) override {
         std::uint64_t count = 0;
         for (const auto& [key, entry] : recipients_) {
@@ -127,18 +149,36 @@ class MemoryRecipientStore final : public RecipientStore {
         co_return put(recipients_.end(), std::move(recipient));
     }
 
-    Task<Result<>> replace(std::string name, MailRecipient recipient, ChangeAuthor) override {
+    using RecipientStore::remove;
+    using RecipientStore::replace;
+
+    Task<Result<>> replace(
+        std::string name,
+        MailRecipient recipient,
+        ChangeAuthor author,
+        ObjectEdits objects) override {
         const auto entry = find_entry(name);
         if (entry == recipients_.end()) {
             co_return make_error_code(Error::not_found);
         }
-        co_return put(entry, std::move(recipient));
+        const auto before = recipients_;
+        const auto keys_before = keys_;
+        auto done = put(entry, std::move(recipient));
+        if (done) done = change_objects(objects, std::move(author));
+        if (!done) {
+            recipients_ = before;
+            keys_ = keys_before;
+        }
+        co_return done;
     }
 
-    Task<Result<>> remove(std::string name, ChangeAuthor) override {
+    Task<Result<>> remove(std::string name, ChangeAuthor author, ObjectEdits objects) override {
         const auto entry = find_entry(name);
         if (entry == recipients_.end()) {
             co_return make_error_code(Error::not_found);
+        }
+        if (auto done = change_objects(objects, std::move(author)); !done) {
+            co_return done;
         }
         rename_everywhere(entry->first, {});
         take_out(entry);
@@ -192,6 +232,17 @@ class MemoryRecipientStore final : public RecipientStore {
     }
 
   private:
+    Result<> change_objects(const ObjectEdits& edits, ChangeAuthor author) {
+        if (edits.changes.empty()) {
+            return {};
+        }
+        if (objects_ == nullptr) {
+            return Error::unavailable;
+        }
+        const auto changed = objects_->change_now(edits, std::move(author));
+        return changed ? Result<>() : changed.error();
+    }
+
     struct Less {
         bool operator()(const std::string& a, const std::string& b) const noexcept {
             return ascii::less_ignoring_case(ascii::to_lower(a), ascii::to_lower(b));
@@ -343,6 +394,7 @@ class MemoryRecipientStore final : public RecipientStore {
         return taken;
     }
 
+    MemoryObjectStore* objects_;
     Recipients recipients_;
     std::map<std::pair<Kind, std::string>, std::string> keys_;  // in lower case; the owner's name
 };

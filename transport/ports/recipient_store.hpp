@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mailflow {
@@ -49,6 +50,11 @@ class RecipientStore {
     // promised order within one. Error::not_found.
     virtual Task<Result<std::vector<Referrer>>> referrers(std::string name, std::size_t limit) = 0;
 
+    // Names of recipients whose accept_from is this one alone: its removal would let everybody send
+    // to them. Itself is not among them. Error::not_found.
+    virtual Task<Result<std::vector<std::string>>> accepting_only(
+        std::string name, std::size_t limit) = 0;
+
     // How many recipients have an address in this domain (accepted domains in use cannot go).
     virtual Task<Result<std::uint64_t>> count_in_domain(DomainName domain) = 0;
     // The domains recipients have addresses in, as A-labels, in order; `after` exclusive.
@@ -68,11 +74,19 @@ class RecipientStore {
     // vanishes when it is removed.
     virtual Task<Result<>> create(MailRecipient recipient, ChangeAuthor author) = 0;
     // Error::not_found, or as `create`. A new name renames. What is no group any more has no
-    // members.
+    // members. `objects` change with it, or neither does.
     virtual Task<Result<>> replace(
-        std::string name, MailRecipient recipient, ChangeAuthor author) = 0;
+        std::string name, MailRecipient recipient, ChangeAuthor author, ObjectEdits objects) = 0;
     // Error::not_found.
-    virtual Task<Result<>> remove(std::string name, ChangeAuthor author) = 0;
+    virtual Task<Result<>> remove(std::string name, ChangeAuthor author, ObjectEdits objects) = 0;
+
+    Task<Result<>> replace(std::string name, MailRecipient recipient, ChangeAuthor author) {
+        return replace(std::move(name), std::move(recipient), std::move(author), {});
+    }
+
+    Task<Result<>> remove(std::string name, ChangeAuthor author) {
+        return remove(std::move(name), std::move(author), {});
+    }
 
     // Many as one transaction and one version, at most kRecipientBatch (else Error::too_large): in
     // order, each is created, or replaces the one of its name; names in them may be of later ones.

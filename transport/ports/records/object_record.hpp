@@ -15,6 +15,8 @@ struct ObjectRecord {
     std::string type;  // `send-connector`
     std::string name;  // unique within the type, compared without case
     std::string document;
+
+    friend bool operator==(const ObjectRecord&, const ObjectRecord&) = default;
 };
 
 // One of the changes made as one transaction: writes an object, new or not; renames it, with or
@@ -25,6 +27,13 @@ struct ObjectChange {
     std::string name;
     std::optional<std::string> document;
     std::string new_name;  // not empty: rename
+};
+
+// Changes of objects that are stored with a change of recipients, as one transaction: `expected`
+// and the errors are as of ObjectStore::change.
+struct ObjectEdits {
+    std::uint64_t expected = 0;
+    std::vector<ObjectChange> changes = {};
 };
 
 struct ChangeAuthor {
