@@ -36,6 +36,20 @@ struct RecipientReport {
     PassedOn passed_on{};  // meaningful when relayed
 };
 
+// One host that was tried, for metrics, shaping and the connectivity log.
+struct HostAttempt {
+    std::string host;
+    std::string address;  // `192.0.2.1:25`; empty: none was reached
+    bool connected = false;
+    bool reused = false;
+    std::string tls;             // as in tracking; empty: in clear
+    std::uint16_t reply = 0;     // the last reply's code; 0: none
+    bool failed = false;         // the host could not be used at all
+    bool slow_down = false;      // it said it is being pressed too hard (421, 450 4.7.x …)
+    Duration connect_time{};     // connect, greeting, EHLO, TLS; 0 when reused
+    std::uint32_t messages = 0;  // transactions it answered to the end
+};
+
 struct DeliveryReport {
     // One for each recipient of the job, in its order. Empty only when `hop_failure` is set.
     std::vector<RecipientReport> recipients;
@@ -43,6 +57,10 @@ struct DeliveryReport {
     // state moves, its recipients wait with it. Words for people, verbatim where a host spoke.
     std::optional<DeliveryStatus> hop_failure;
     bool reused_connection = false;
+    // Which host set this next hop leads to, the same for all domains with the same MX hosts: their
+    // names in lower case, sorted, joined by commas. Empty: not found out.
+    std::string destination{};
+    std::vector<HostAttempt> hosts{};  // in the order tried
 };
 
 class DeliveryAgent {

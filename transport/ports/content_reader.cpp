@@ -119,7 +119,7 @@ std::unique_ptr<BodyReader> make_content_reader(
     const QueuedRecipient& recipient,
     std::unique_ptr<BodyReader> body) {
     return std::make_unique<ContentReader>(
-        message.content.prefix, message.edits_of(recipient), std::move(body));
+        message.prefix_of(recipient), message.edits_of(recipient), std::move(body));
 }
 
 }  // namespace mailflow

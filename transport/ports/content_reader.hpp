@@ -13,7 +13,7 @@ namespace mailflow {
 // gives Error::corrupt when the edits are out of order or reach beyond the body.
 [[nodiscard]] std::unique_ptr<BodyReader> make_content_reader(
     const Content& content, std::unique_ptr<BodyReader> body);
-// With the edits of the variant of the message that `recipient` gets.
+// With prefix and edits of the variant of the message that `recipient` gets.
 [[nodiscard]] std::unique_ptr<BodyReader> make_content_reader(
     const QueuedMessage& message,
     const QueuedRecipient& recipient,

@@ -20,6 +20,16 @@ class Resolver {
     virtual Task<DnsAnswer<IpAddress>> find_ipv4(DomainName name) = 0;
     virtual Task<DnsAnswer<IpAddress>> find_ipv6(DomainName name) = 0;
     virtual Task<DnsAnswer<std::string>> find_txt(std::string name) = 0;
+
+    // `_25._tcp.mx.contoso.com`. Bogus answers are `temporary`, as for every type.
+    virtual Task<DnsAnswer<TlsaRecord>> find_tlsa(std::string /*name*/) {
+        DnsAnswer<TlsaRecord> none;
+        none.status = DnsStatus::no_such_data;
+        co_return none;
+    }
+
+    // Whether `authentic` can ever be true.
+    [[nodiscard]] virtual DnssecTrust dnssec() const noexcept { return DnssecTrust::untrusted; }
 };
 
 }  // namespace mailflow

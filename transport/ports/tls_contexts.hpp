@@ -4,6 +4,7 @@
 #pragma once
 
 #include "transport/org/receive_connector.hpp"
+#include "transport/org/send_connector.hpp"
 
 #include <memory>
 
@@ -20,6 +21,14 @@ class TlsContexts {
     // by SNI during the handshake; ALPN, versions, groups, client certificates and tickets as the
     // connector says. Null: there is no usable certificate, so STARTTLS is not offered. Any lane.
     [[nodiscard]] virtual TlsContextPtr server_context(const ReceiveConnector& connector) const = 0;
+
+    // For STARTTLS as a client of this connector (null: for mailbox servers and fetching): its
+    // client certificate, the system's roots and the added ones, TLS 1.2 up. Whether the peer's
+    // certificate is good enough is judged after the handshake, not by the context. Null: TLS
+    // cannot be had, so a demand for it is not met. Any lane.
+    [[nodiscard]] virtual TlsContextPtr client_context(const SendConnector* /*connector*/) const {
+        return nullptr;
+    }
 };
 
 using TlsContextsPtr = std::shared_ptr<const TlsContexts>;

@@ -27,12 +27,31 @@ struct MxRecord {
     friend bool operator==(const MxRecord&, const MxRecord&) = default;
 };
 
+// RFC 6698 §2.1. `data` are octets.
+struct TlsaRecord {
+    std::uint8_t usage = 0;
+    std::uint8_t selector = 0;
+    std::uint8_t matching = 0;
+    std::string data;
+
+    friend auto operator<=>(const TlsaRecord&, const TlsaRecord&) = default;
+};
+
+// What the resolver's word about DNSSEC is worth (decisions §2.8).
+enum class DnssecTrust : std::uint8_t {
+    untrusted,  // `[dns] trust_ad` does not name every server: AD is ignored
+    unproven,   // not probed yet, or the probe failed: AD is ignored
+    proven,     // it validates: a secure name had AD, a bogus one SERVFAIL
+};
+
 template <class Record>
 struct DnsAnswer {
     DnsStatus status = DnsStatus::temporary;
     std::vector<Record> records;
     std::chrono::seconds ttl{0};
-    bool authentic = false;  // AD bit from a server that is trusted to validate
+    // AD bit on every answer of the CNAME chain, from servers that are proven to validate.
+    bool authentic = false;
+    std::string canonical_name{};  // where the CNAMEs led; lower case; empty: there were none
     std::string detail;      // for people: `SERVFAIL from 127.0.0.1:5353`; empty when found
 };
 

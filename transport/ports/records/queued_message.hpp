@@ -70,6 +70,8 @@ struct MessageVariant {
     ReversePath reverse_path;       // MAIL FROM
     ReversePath report_to;          // who gets our own reports; null: nobody
     std::vector<HeaderEdit> edits;  // in place of Content::edits
+    // In place of Content::prefix; none: as the message has it.
+    std::optional<std::string> prefix{};
 
     friend bool operator==(const MessageVariant&, const MessageVariant&) = default;
 };
@@ -111,6 +113,12 @@ struct QueuedMessage {
 
     [[nodiscard]] const std::vector<HeaderEdit>& edits_of(const QueuedRecipient& recipient) const {
         return recipient.variant == 0 ? content.edits : variants.at(recipient.variant - 1U).edits;
+    }
+
+    [[nodiscard]] const std::string& prefix_of(const QueuedRecipient& recipient) const {
+        const bool is_own =
+            recipient.variant != 0 && variants.at(recipient.variant - 1U).prefix.has_value();
+        return is_own ? *variants[recipient.variant - 1U].prefix : content.prefix;
     }
 
     // When its clocks of expiry, delay and retry start: RFC 4865 §4 knows it as released then.
