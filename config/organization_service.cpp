@@ -349,6 +349,14 @@ Task<ChangeOutcome> OrganizationService::store(Draft draft, ChangeRequest reques
     const auto before = load_organization(objects_, parts_.node, unreadable_before);
     std::vector<Problem> problems;
     auto parts = load_organization(next, parts_.node, problems);
+    const auto standing = problems.empty() ? missing_standing_objects(next, parts, false)
+                                           : std::vector<ObjectChange>();
+    if (!standing.empty()) {
+        // The first authoritative domain: now there can be a default policy.
+        draft.changes.insert(draft.changes.end(), standing.begin(), standing.end());
+        next = with_changes(std::move(next), standing);
+        parts = load_organization(next, parts_.node, problems);
+    }
     if (problems.empty() && request.type == "accepted-domain") {
         problems = find_policies_in_the_way(before, parts, draft.title);
         const auto more = find_rewrites_in_the_way(before, parts, draft.title);
@@ -361,6 +369,8 @@ Task<ChangeOutcome> OrganizationService::store(Draft draft, ChangeRequest reques
         co_return refused_outcome(std::move(problems));
     }
     auto warnings = new_warnings(find_warnings(before), find_warnings(parts));
+    for (const auto& change : standing)
+        warnings.push_back(said_of_standing(change));
     problems = co_await find_relay_loops(parts_.find_mx, before, parts);
     if (!problems.empty()) {
         co_return refused_outcome(std::move(problems));

@@ -62,6 +62,15 @@ std::vector<ObjectChange> missing_standing_objects(
     return changes;
 }
 
+std::string said_of_standing(const ObjectChange& made) {
+    const auto title = schema::object_title(*schema::find_type(made.type), made.name);
+    return made.type == kPolicyType
+               ? title +
+                     " is made, too; recipients keep the addresses they have until smtpctl "
+                     "address-policy apply"
+               : title + " is made, too";
+}
+
 bool is_standing(std::string_view type, std::string_view name) {
     return (type == kPolicyType && ascii::equal_ignoring_case(name, kDefaultPolicyName)) ||
            (type == kRemoteDomainType && ascii::equal_ignoring_case(name, kDefaultRemoteDomain));

@@ -24,6 +24,9 @@ inline constexpr std::string_view kDefaultRemoteDomain = "Default";
 [[nodiscard]] std::vector<ObjectChange> missing_standing_objects(
     const ObjectSet& objects, const Organization::Parts& parts, bool applied);
 
+// What the administrator hears of one of them that is made.
+[[nodiscard]] std::string said_of_standing(const ObjectChange& made);
+
 [[nodiscard]] bool is_standing(std::string_view type, std::string_view name);
 // What an edit of such an object may not do; `edit` has its keys as in schema::apply_edit, and
 // `new_name` is empty when it keeps its own.

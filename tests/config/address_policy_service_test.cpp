@@ -70,6 +70,49 @@ TEST_CASE("a store of an older program gets what always exists", "[config][polic
     CHECK(history->front().author.what == "upgrade");
 }
 
+// A policy needs an authoritative domain: a store without any has none until there is one.
+TEST_CASE("the default policy is made as soon as there can be one", "[config][policy]") {
+    Fixture fixture;
+    const auto set = fixture.test.run(fixture.objects.read_all());
+    auto domain = *fixture.service.show("accepted-domain", "contoso.com");
+    domain.erase("name");
+    domain["type"] = "internal-relay";
+    REQUIRE(fixture.test.run(fixture.objects.change(
+        set->version,
+        {{"address-policy", "Default Policy", {}, {}},
+         {"accepted-domain", "contoso.com", json::serialize(domain), {}}},
+        fixture.author)));
+    OrganizationService again(
+        {fixture.objects, fixture.recipients, {"mail.contoso.com", "default"}, nullptr});
+    REQUIRE(fixture.test.run(again.open({})).has_value());
+    const auto policies = [&again] {
+        return again.organization()->address_policies().size();
+    };
+    const auto create = [&](const std::string& name, json::object fields, bool what_if = false) {
+        return fixture.test.run(
+            again.create({"accepted-domain", name, std::move(fields), fixture.author, what_if}));
+    };
+
+    REQUIRE(policies() == 0);
+    REQUIRE(create("b.com", {{"type", "internal-relay"}}).ok());
+    CHECK(policies() == 0);
+    REQUIRE(create("c.com", {}, true).ok());
+    CHECK(policies() == 0);
+    const auto made = create("c.com", {});
+
+    REQUIRE(made.ok());
+    CHECK(
+        said(made) ==
+        "warning: address-policy \"Default Policy\" is made, too; recipients keep the addresses "
+        "they have until smtpctl address-policy apply\n");
+    REQUIRE(policies() == 1);
+    CHECK(again.organization()->address_policies()[0].primary_template == "%m@c.com");
+    CHECK_FALSE(again.organization()->address_policies()[0].applied);
+    CHECK(fixture.test.run(fixture.objects.read_all())->version == made.version);
+    CHECK(said(create("d.com", {})) == "");
+    CHECK(policies() == 1);
+}
+
 TEST_CASE("of the default policy the templates alone can be changed", "[config][policy]") {
     Fixture fixture;
     const auto set = [&fixture](json::object fields) {
