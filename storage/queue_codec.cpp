@@ -322,8 +322,12 @@ std::vector<HeaderEdit> edits_of(Unpacker& in, const Content& content) {
     return edits;
 }
 
-// Many variants share their edits: with the message, or with the variant before.
+// Many variants share their edits: with the message, or with the variant before. In the same number
+// the bits of a prefix that is not the message's, shared likewise.
 enum class SharedEdits : std::uint8_t { with_message, with_last, own };
+constexpr std::uint64_t kEditsBits = 3;
+constexpr std::uint64_t kHasPrefix = 4;
+constexpr std::uint64_t kPrefixOfLast = 8;
 
 void pack_variants(Packer& out, const QueuedMessage& message) {
     out.number(message.variants.size());
@@ -339,9 +343,38 @@ void pack_variants(Packer& out, const QueuedMessage& message) {
         } else if (last != nullptr && variant.edits == last->edits) {
             shared = SharedEdits::with_last;
         }
-        out.number(static_cast<std::uint64_t>(shared));
+        const bool has_last_prefix = last != nullptr && variant.prefix == last->prefix;
+        out.number(
+            static_cast<std::uint64_t>(shared) | (variant.prefix ? kHasPrefix : 0U) |
+            (variant.prefix && has_last_prefix ? kPrefixOfLast : 0U));
         if (shared == SharedEdits::own) pack_edits(out, variant.edits);
+        if (variant.prefix && !has_last_prefix) out.text(*variant.prefix);
         last = &variant;
+    }
+}
+
+void unpack_header(Unpacker& in, const QueuedMessage& message, MessageVariant& variant) {
+    const auto bits = in.number();
+    const auto shared = bits & kEditsBits;
+    const auto prefix = bits & ~kEditsBits;
+    const bool shares_with_last =
+        shared == static_cast<std::uint64_t>(SharedEdits::with_last) || prefix > kHasPrefix;
+    const bool is_known =
+        shared <= static_cast<std::uint64_t>(SharedEdits::own) &&
+        (prefix == 0 || prefix == kHasPrefix || prefix == (kHasPrefix | kPrefixOfLast));
+    if (!is_known || (shares_with_last && message.variants.empty())) {
+        in.refuse();
+        return;
+    }
+    switch (static_cast<SharedEdits>(shared)) {
+        case SharedEdits::with_message: variant.edits = message.content.edits; break;
+        case SharedEdits::with_last: variant.edits = message.variants.back().edits; break;
+        case SharedEdits::own: variant.edits = edits_of(in, message.content); break;
+    }
+    if (prefix == kHasPrefix) {
+        variant.prefix = in.string();
+    } else if (prefix != 0) {
+        variant.prefix = message.variants.back().prefix;
     }
 }
 
@@ -354,17 +387,7 @@ void unpack_variants(Unpacker& in, QueuedMessage& message) {
         } else {
             unpack_path(in, variant.report_to);
         }
-        switch (in.choice(SharedEdits::own)) {
-            case SharedEdits::with_message: variant.edits = message.content.edits; break;
-            case SharedEdits::with_last:
-                if (message.variants.empty()) {
-                    in.refuse();
-                } else {
-                    variant.edits = message.variants.back().edits;
-                }
-                break;
-            case SharedEdits::own: variant.edits = edits_of(in, message.content); break;
-        }
+        unpack_header(in, message, variant);
         message.variants.push_back(std::move(variant));
     }
 }

@@ -118,6 +118,7 @@ class Work {
     Task<bool> ask_recipient(ForwardPath path);
     Task<ErrorCode> ask_message();
     void scan();
+    [[nodiscard]] std::string make_trace() const;
     Task<ErrorCode> resolve(HeaderDecision decision);
     Task<void> route(Explanation::Recipient& recipient);
     Task<void> find_hosts(Explanation::Recipient& recipient);
@@ -330,6 +331,15 @@ Task<ErrorCode> Work::ask_message() {
 
 // ---- the recipients it comes to have
 
+std::string Work::make_trace() const {
+    ReceivedTrace trace;
+    trace.helo = "[" + request_.client.text() + "]";
+    trace.client = request_.client;
+    trace.by = rights_.fqdn();
+    trace.protocol = "ESMTP";
+    return make_received(trace);
+}
+
 Task<ErrorCode> Work::resolve(HeaderDecision decision) {
     CategorizeRequest request;
     request.sender = sender();
@@ -338,6 +348,8 @@ Task<ErrorCode> Work::resolve(HeaderDecision decision) {
     request.auto_submitted = auto_submitted_of(header_, request_.from);
     request.header = &header_;
     request.edits = decision.edits;
+    const auto trace = make_trace();
+    request.prefix = trace + decision.added;
     request.tools = parts_.tools.get();
     request.now = parts_.lane.clock().now();
     request.explain = true;
@@ -352,20 +364,15 @@ Task<ErrorCode> Work::resolve(HeaderDecision decision) {
     }
     QueuedMessage message;
     message.envelope.reverse_path = request_.from;
-    ReceivedTrace trace;
-    trace.helo = "[" + request_.client.text() + "]";
-    trace.client = request_.client;
-    trace.by = rights_.fqdn();
-    trace.protocol = "ESMTP";
-    message.content.prefix = make_received(trace);
     message.content.body.length = size_;
-    const auto added = decision.added;
     std::move(decision).apply_to(message.content);
     message.content.edits = std::move(found->edits);
+    message.content.prefix = std::move(found->prefix);
     message.variants = std::move(found->variants);
     size_ = message.content.size();
     for (auto& row : found->recipients) {
         Explanation::Recipient recipient{row, message.reverse_path_of(row)};
+        const auto added = std::string_view(message.prefix_of(row)).substr(trace.size());
         recipient.header = header_changes(text_, added, message.edits_of(row));
         answer.recipients.push_back(std::move(recipient));
     }

@@ -161,11 +161,12 @@ class ReceiveSession final : private LiveSession {
     // ---- the message (session_message.cpp)
 
     Task<Step> keep_message();
+    [[nodiscard]] std::string make_trace(UtcTime accepted) const;
     [[nodiscard]] QueuedMessage make_message(
         UtcTime accepted, StoredBody stored, HeaderDecision decision);
     void complete_envelope(Envelope& envelope) const;
     [[nodiscard]] CategorizeRequest categorize_request(
-        std::vector<HeaderEdit> edits, std::uint64_t size, UtcTime now);
+        const HeaderDecision& decision, std::uint64_t size, UtcTime now);
     Task<Step> commit_message(
         QueuedMessage message, Categorized categorized, std::string own_message_id);
     void track_received(const QueuedMessage& message, const std::string& message_id);

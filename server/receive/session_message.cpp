@@ -46,7 +46,7 @@ Task<ReceiveSession::Step> ReceiveSession::keep_message() {
     }
 
     const auto size = size_for_limits(body.writer()->size(), decision);
-    auto request = categorize_request(std::move(decision.edits), size, accepted);
+    auto request = categorize_request(decision, size, accepted);
     auto categorized =
         co_await categorize(services().directory, rights.organization, std::move(request));
     if (!categorized) {
@@ -108,7 +108,7 @@ Task<ReceiveSession::Step> ReceiveSession::commit_message(
 }
 
 CategorizeRequest ReceiveSession::categorize_request(
-    std::vector<HeaderEdit> edits, std::uint64_t size, UtcTime now) {
+    const HeaderDecision& decision, std::uint64_t size, UtcTime now) {
     auto& transaction = *transaction_;
     const auto& header = transaction.body->header();
     CategorizeRequest request;
@@ -120,7 +120,8 @@ CategorizeRequest ReceiveSession::categorize_request(
     request.size = size;
     request.auto_submitted = auto_submitted_of(header, request.sender.path);
     request.header = &header;
-    request.edits = std::move(edits);
+    request.edits = decision.edits;
+    request.prefix = make_trace(now) + decision.added;
     request.tools = transaction.tools.get();
     request.now = now;
     return request;
@@ -128,6 +129,24 @@ CategorizeRequest ReceiveSession::categorize_request(
 
 // ---- the message
 
+// RFC 5321 §4.4. The recipient is named only when there was no other.
+std::string ReceiveSession::make_trace(UtcTime accepted) const {
+    const auto& envelope = protocol_.envelope();
+    ReceivedTrace trace;
+    trace.helo = protocol_.helo();
+    trace.client = client_;
+    trace.by = transaction_->rights.fqdn();
+    trace.protocol = protocol_.with_keyword();
+    trace.tls = tls_ == nullptr ? "" : tls_->text();
+    trace.id = transaction_->id;
+    trace.time = accepted;
+    if (envelope.recipients.size() == 1) {
+        trace.only_recipient = envelope.recipients.front();
+    }
+    return make_received(trace);
+}
+
+// Without what the categorizer says: its prefix, edits, recipients and variants.
 QueuedMessage ReceiveSession::make_message(
     UtcTime accepted, StoredBody stored, HeaderDecision decision) {
     auto& transaction = *transaction_;
@@ -146,20 +165,7 @@ QueuedMessage ReceiveSession::make_message(
     message.envelope = protocol_.take_envelope();
     complete_envelope(message.envelope);
 
-    // RFC 5321 §4.4. The recipient is named only when there was no other.
-    ReceivedTrace trace;
-    trace.helo = message.origin.helo;
-    trace.client = client_;
-    trace.by = rights.fqdn();
-    trace.protocol = message.origin.protocol;
-    trace.tls = message.origin.tls;
-    trace.id = message.id;
-    trace.time = message.accepted;
-    if (message.envelope.recipients.size() == 1) {
-        trace.only_recipient = message.envelope.recipients.front();
-    }
     message.envelope.recipients.clear();  // they are in `recipients`, resolved
-    message.content.prefix = make_received(trace);
     message.content.body = stored.ref;
     message.content.facts = std::move(transaction.body->content());
     std::move(decision).apply_to(message.content);

@@ -123,7 +123,8 @@ QUEUE_TEST("variants of a message and places of its mailboxes are found as they 
     Queue<TestType> queue;
     auto given = make_submission(7, {"bob@contoso.com", "eve@contoso.com"});
     const auto owner = ReversePath(EmailAddress::parse("owner@contoso.com").value());
-    given.message.variants = {{owner, owner, {{0, 2, "X: y\r\n"}}}, {owner, ReversePath(), {}}};
+    given.message.variants = {
+        {owner, owner, {{0, 2, "X: y\r\n"}}}, {owner, ReversePath(), {}, "From: a@b\r\n"}};
     given.message.recipients[0].variant = 2;
     given.message.recipients[1].place = {DeliveryTarget::Kind::smtp, "mail.contoso.com:26"};
 
@@ -135,6 +136,8 @@ QUEUE_TEST("variants of a message and places of its mailboxes are found as they 
     CHECK(found.recipients[1].place == given.message.recipients[1].place);
     CHECK(found.reverse_path_of(found.recipients[0]) == owner);
     CHECK(found.report_to(found.recipients[0]).is_null());
+    CHECK(found.prefix_of(found.recipients[0]) == "From: a@b\r\n");
+    CHECK(found.prefix_of(found.recipients[1]) == given.message.content.prefix);
 }
 
 QUEUE_TEST("a submission and its copies come in together, or not at all") {

@@ -49,7 +49,9 @@ QueuedMessage full_message() {
     message.variants = {
         {owner, owner, message.content.edits},
         {owner, message.envelope.reverse_path, edits},
-        {ReversePath(), ReversePath(), edits},
+        {ReversePath(), ReversePath(), edits, "From: a@b\r\n"},
+        {owner, owner, edits, "From: a@b\r\n"},
+        {owner, owner, edits, ""},
         {owner, ReversePath(), {}}};
     return message;
 }

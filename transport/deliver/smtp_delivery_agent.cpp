@@ -93,6 +93,7 @@ Judgement judge(smtp::Unfit unfit, const RemoteHost& host) {
 std::uint64_t size_of(const QueuedMessage& message, const QueuedRecipient& recipient) {
     auto size = message.content.size();
     if (recipient.variant != 0) {
+        size = size - message.content.prefix.size() + message.prefix_of(recipient).size();
         for (const auto& edit : message.content.edits) {
             size = size + edit.length - edit.text.size();
         }

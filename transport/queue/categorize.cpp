@@ -93,6 +93,7 @@ Submission submission_of(
     message.recipients = std::move(categorized.recipients);
     message.variants = std::move(categorized.variants);
     message.content.edits = std::move(categorized.edits);
+    message.content.prefix = std::move(categorized.prefix);
     Submission submission;
     const std::size_t most = std::max(limit, 1U);
     if (message.recipients.size() > most) {

@@ -80,16 +80,14 @@ std::string custom_text_of(
     return {};
 }
 
-// As the reader sees it: the header edits of the first recipient named, and without diagnostics
+// As the reader sees it: the header that the first recipient named gets, and without diagnostics
 // nothing that this organization wrote into it.
 DsnOriginal original_for(const DsnOrder& order, bool with_diagnostics) {
     const auto& message = *order.original;
     DsnOriginal original{order.original, message.content};
-    original.content.edits =
-        message.edits_of(message.recipients.at(order.recipients.front().number));
-    if (!with_diagnostics) {
-        original.content.prefix.clear();
-    }
+    const auto& first = message.recipients.at(order.recipients.front().number);
+    original.content.edits = message.edits_of(first);
+    original.content.prefix = with_diagnostics ? message.prefix_of(first) : std::string();
     return original;
 }
 

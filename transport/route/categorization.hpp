@@ -52,6 +52,8 @@ struct CategorizeRequest {
     // left as it is. Outlives the request.
     const ScannedHeader* header = nullptr;
     std::vector<HeaderEdit> edits{};
+    // Of the message: trace and what the header policy adds. Addresses in it are rewritten too.
+    std::string prefix{};
     const AddressTools* tools = nullptr;  // may be null: no address-rewrite, no SRS
     UtcTime now{};
     bool copies_to_always_bcc = true;  // not for what we wrote ourselves
@@ -77,7 +79,9 @@ struct Categorized {
     // success is to be reported has state delivered and action expanded.
     std::vector<QueuedRecipient> recipients;
     std::vector<MessageVariant> variants;
-    std::vector<HeaderEdit> edits;  // of the message itself: Content::edits
+    // Of the message itself: what Content has of these names.
+    std::vector<HeaderEdit> edits;
+    std::string prefix;
     std::vector<CategorizerNote> notes;
     // Nobody gets it, for its size or their number: who is still there is told so instead of being
     // reported to.

@@ -4,6 +4,7 @@
 // mailbox's mail is put, message_variants.cpp makes what leaves different from what stays.
 #pragma once
 
+#include "transport/addressing/header_rewriter.hpp"
 #include "transport/route/categorization.hpp"
 
 #include <cstdint>
@@ -119,6 +120,9 @@ class Categorization::Work {
 
     // ---- message_variants.cpp
     [[nodiscard]] Step rewrite();
+    void note_rewritten(const std::vector<HeaderRewrite::Change>& changes);
+    [[nodiscard]] FieldsRewrite rewrite_prefix(
+        const AddressMap& senders, const AddressMap& recipients) const;
     void rewrite_what_stays();
     [[nodiscard]] Step learn_senders();
     void rewrite_what_leaves();
@@ -149,6 +153,7 @@ class Categorization::Work {
     std::size_t next_claimed_ = 0;
     std::unordered_map<std::string, EmailAddress> primaries_;
     std::vector<HeaderEdit> leaving_edits_;
+    std::optional<std::string> leaving_prefix_;  // none: as what stays
     bool leaving_differs_ = false;
 };
 

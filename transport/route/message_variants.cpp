@@ -1,8 +1,8 @@
 // What leaves is not always what stays: MAIL FROM and header of the message as each of its
 // recipients gets it (reference 4.8, 5.3; decisions 2.10).
 
-#include "transport/addressing/header_rewriter.hpp"
 #include "transport/base/ascii.hpp"
+#include "transport/mail/utf8.hpp"
 #include "transport/route/categorization_work.hpp"
 
 #include <algorithm>
@@ -50,10 +50,25 @@ bool Categorization::Work::has_entries() const noexcept {
     return request_.tools != nullptr && !request_.tools->rewriter().empty();
 }
 
+void Categorization::Work::note_rewritten(const std::vector<HeaderRewrite::Change>& changes) {
+    for (const auto& change : changes) {
+        note(rewritten(change.from.text(), change.to.text(), change.field));
+    }
+}
+
+// RFC 6532: the message is internationalized when either part of its header is.
+FieldsRewrite Categorization::Work::rewrite_prefix(
+    const AddressMap& senders, const AddressMap& recipients) const {
+    const auto& prefix = request_.prefix;
+    const bool smtputf8 = request_.header->smtputf8 || !utf8::is_ascii(prefix);
+    return rewrite_fields(prefix, smtputf8, senders, recipients);
+}
+
 // ---- what stays: To and Cc as we know ourselves
 
 void Categorization::Work::rewrite_what_stays() {
     answer_.edits = request_.edits;
+    answer_.prefix = request_.prefix;
     if (request_.header == nullptr || !has_entries()) {
         return;
     }
@@ -63,10 +78,13 @@ void Categorization::Work::rewrite_what_stays() {
         return found && found->by->rewrite_recipient_fields ? std::optional(found->address)
                                                             : std::nullopt;
     };
-    auto result = rewrite_header(*request_.header, request_.edits, AddressMap(), to_internal);
-    for (const auto& change : result.changes) {
-        note(rewritten(change.from.text(), change.to.text(), change.field));
+    auto fields = rewrite_prefix(AddressMap(), to_internal);
+    note_rewritten(fields.changes);
+    if (!fields.changes.empty()) {
+        answer_.prefix = std::move(fields.text);
     }
+    auto result = rewrite_header(*request_.header, request_.edits, AddressMap(), to_internal);
+    note_rewritten(result.changes);
     if (!result.changes.empty()) {
         answer_.edits = std::move(result.edits);
     }
@@ -99,6 +117,7 @@ Categorization::Work::Step Categorization::Work::learn_senders() {
             (void)collect(request_.sender.path.address());
         }
         if (request_.header != nullptr) {
+            (void)rewrite_prefix(collect, AddressMap());
             (void)rewrite_header(*request_.header, request_.edits, collect, AddressMap());
         }
     }
@@ -153,13 +172,16 @@ void Categorization::Work::rewrite_what_leaves() {
                                                                     : std::nullopt;
             };
         }
-        auto result = rewrite_header(*request_.header, request_.edits, senders, recipients);
-        for (const auto& change : result.changes) {
-            note(rewritten(change.from.text(), change.to.text(), change.field));
+        auto fields = rewrite_prefix(senders, recipients);
+        note_rewritten(fields.changes);
+        if (fields.text != answer_.prefix) {
+            leaving_prefix_ = std::move(fields.text);
         }
+        auto result = rewrite_header(*request_.header, request_.edits, senders, recipients);
+        note_rewritten(result.changes);
         leaving_edits_ = std::move(result.edits);
     }
-    leaving_differs_ = leaving_edits_ != answer_.edits;
+    leaving_differs_ = leaving_edits_ != answer_.edits || leaving_prefix_.has_value();
 }
 
 // ---- variants
@@ -186,7 +208,7 @@ void Categorization::Work::set_forwarded_sender(
 
 MessageVariant Categorization::Work::variant_for(const Mark& mark) const {
     const auto& sender = request_.sender.path;
-    MessageVariant variant{sender, sender, {}};
+    MessageVariant variant{sender, sender, {}, {}};
     // Reports stay reports: the null reverse-path is never given away.
     if (!sender.is_null()) {
         if (mark.way->owner) {
@@ -233,6 +255,7 @@ void Categorization::Work::assign_variants() {
                 note(rewritten(sender.text(), variant.reverse_path.text(), "MAIL FROM"));
             }
             variant.edits = edited ? leaving_edits_ : answer_.edits;
+            variant.prefix = edited ? leaving_prefix_ : std::nullopt;
             answer_.variants.push_back(std::move(variant));
             entry =
                 known.emplace(std::move(key), static_cast<std::uint16_t>(answer_.variants.size()))

@@ -1,6 +1,8 @@
 // Explain = reality: the same envelope is explained and sent through a receive session, and what
 // was foretold is what happened, reply by reply and recipient by recipient.
 #include "tests/server/explain/generated_case.hpp"
+#include "transport/mail/header_field.hpp"
+#include "transport/ports/content_reader.hpp"
 #include "transport/route/categorizer.hpp"
 
 #include <catch2/catch.hpp>
@@ -18,12 +20,24 @@ constexpr int kEnvelopes = 20;
 // What happened, or is foretold: replies first (`+`: accepted), then the rows of the queue.
 using Story = std::vector<std::string>;
 
-std::string line_of(const QueuedRecipient& row, const std::string& from, const std::string& hop) {
+// The lines that say who wrote it, in any order.
+using Authors = std::vector<std::string>;
+
+bool names_author(std::string_view line) {
+    return line.starts_with("From:") || line.starts_with("Sender:");
+}
+
+std::string line_of(
+    const QueuedRecipient& row, const std::string& from, Authors authors, const std::string& hop) {
+    std::sort(authors.begin(), authors.end());
+    std::string by;
+    for (const auto& author : authors)
+        by += " [" + author + "]";
     const auto last = row.last ? row.last->status.text() : std::string();
     return row.original + " | " + row.address.text() + " | " + row.mailbox + " | " +
            (row.target == RecipientTarget::mailbox ? to_text(row.place) : "remote") + " | state " +
-           std::to_string(static_cast<int>(row.state)) + " " + last + " | from " + from + " | " +
-           hop;
+           std::to_string(static_cast<int>(row.state)) + " " + last + " | from " + from + by +
+           " | " + hop;
 }
 
 // ---- what is foretold
@@ -49,7 +63,22 @@ std::string hop_of(const Explanation::Recipient& recipient) {
     return recipient.hop ? recipient.hop->key() : "fails";
 }
 
-Story foretold(const Explanation& told, const ExplainRequest& request) {
+// As somebody wrote it, but for what is said to change.
+Authors authors_of(const Explanation::Recipient& recipient, const std::string& header) {
+    Authors authors;
+    for (const auto& field : HeaderBlock(header)) {
+        if (names_author(field.raw))
+            authors.emplace_back(field.raw.substr(0, field.raw.size() - 2));
+    }
+    for (const auto& change : recipient.header) {
+        const auto old = std::find(authors.begin(), authors.end(), change.before);
+        if (old != authors.end()) authors.erase(old);
+        if (names_author(change.after)) authors.push_back(change.after);
+    }
+    return authors;
+}
+
+Story foretold(const Explanation& told, const ExplainRequest& request, const std::string& header) {
     Story story;
     if (told.connector.empty()) {
         return {told.checks.at(0).refusal->one_line()};
@@ -88,7 +117,11 @@ Story foretold(const Explanation& told, const ExplainRequest& request) {
     Story rows;
     for (const auto& recipient : told.recipients) {
         if (over) break;
-        rows.push_back(line_of(recipient.queued, recipient.reverse_path.text(), hop_of(recipient)));
+        rows.push_back(line_of(
+            recipient.queued,
+            recipient.reverse_path.text(),
+            authors_of(recipient, header),
+            hop_of(recipient)));
     }
     std::sort(rows.begin(), rows.end());
     story.insert(story.end(), rows.begin(), rows.end());
@@ -147,7 +180,28 @@ class Client {
     std::string greeting;
 };
 
-void add_rows(const QueuedMessage& message, const Organization& organization, Story& rows) {
+Authors authors_of(
+    ReceiveFixture& fixture, const QueuedMessage& message, const QueuedRecipient& row) {
+    const auto reader = make_content_reader(message, row, make_memory_reader(message.body));
+    std::string text;
+    for (;;) {
+        const auto piece = fixture.test.run(reader->next());
+        if (piece.value().empty()) break;
+        text += *piece;
+    }
+    Authors authors;
+    for (const auto& field : HeaderBlock(text)) {
+        if (names_author(field.raw)) {
+            auto line = std::string(field.raw);
+            std::erase_if(line, [](char c) { return c == '\r' || c == '\n'; });
+            authors.push_back(std::move(line));
+        }
+    }
+    return authors;
+}
+
+void add_rows(ReceiveFixture& fixture, const QueuedMessage& message, Story& rows) {
+    const auto& organization = *fixture.lane.organization;
     std::vector<std::uint32_t> live;
     for (const auto& row : message.recipients) {
         if (!is_final(row.state)) live.push_back(row.number);
@@ -161,7 +215,8 @@ void add_rows(const QueuedMessage& message, const Organization& organization, St
                 hop = group.hop.key();
             }
         }
-        rows.push_back(line_of(row, message.reverse_path_of(row).text(), hop));
+        rows.push_back(line_of(
+            row, message.reverse_path_of(row).text(), authors_of(fixture, message, row), hop));
     }
 }
 
@@ -193,7 +248,7 @@ Story happened(ReceiveFixture& fixture, const ExplainRequest& request) {
         story.push_back(client.ask(content_of(request) + ".\r\n"));
         Story rows;
         for (const auto& message : fixture.announced)
-            add_rows(*message, *fixture.lane.organization, rows);
+            add_rows(fixture, *message, rows);
         std::sort(rows.begin(), rows.end());
         story.insert(story.end(), rows.begin(), rows.end());
     }
@@ -238,7 +293,7 @@ TEST_CASE("explain says what happens, for thousands of generated cases", "[expla
 
             INFO("organization " << seed << ", " << text_of(request));
             REQUIRE(told.has_value());
-            CHECK(foretold(*told, request) == real);
+            CHECK(foretold(*told, request, content_of(request)) == real);
             (told->is_accepted() ? stored : refused) += 1;
         }
     }
