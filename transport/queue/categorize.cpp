@@ -1,6 +1,7 @@
 #include "transport/queue/categorize.hpp"
 
 #include "transport/queue/recipient_lookup.hpp"
+#include "transport/queue/report_rules.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -31,6 +32,27 @@ std::optional<AdmittedRecipient> admit(
         admitted.refusal = restriction.refusal;
     }
     return admitted;
+}
+
+// What fails here is reported by the rules of all failures.
+void decide_reports(
+    Categorized& categorized, const ReversePath& sender, const Organization& organization) {
+    auto& rows = categorized.recipients;
+    const auto is_failed = [](const auto& row) {
+        return row.state == RecipientState::failed;
+    };
+    if (std::none_of(rows.begin(), rows.end(), is_failed)) {
+        return;
+    }
+    QueuedMessage message;
+    message.envelope.reverse_path = sender;
+    message.variants = std::move(categorized.variants);
+    for (auto& row : rows) {
+        if (is_failed(row)) {
+            row.reported = !owes_failure(message, row, row.last->status, organization);
+        }
+    }
+    categorized.variants = std::move(message.variants);
 }
 
 std::string sender_text(const QueuedMessage& message) {
@@ -78,6 +100,7 @@ Task<Result<AdmittedRecipient>> admit_recipient(
 
 Task<Result<Categorized>> categorize(
     Directory& directory, OrganizationPtr organization, CategorizeRequest request) {
+    const auto sender = request.sender.path;
     Categorization categorization(*organization, std::move(request));
     while (!categorization.advance()) {
         const auto error = co_await answer_wanted(directory, categorization.facts());
@@ -85,7 +108,9 @@ Task<Result<Categorized>> categorize(
             co_return error;
         }
     }
-    co_return categorization.take();
+    auto categorized = categorization.take();
+    decide_reports(categorized, sender, *organization);
+    co_return categorized;
 }
 
 Submission submission_of(

@@ -34,6 +34,7 @@ Task<Result<AdmittedRecipient>> admit_recipient(
 
 // ---- the message
 
+// Of who fails, `reported` says whether a report is owed (report_rules).
 // Error::unavailable as above: nothing is decided. What the request points to outlives the call.
 Task<Result<Categorized>> categorize(
     Directory& directory, OrganizationPtr organization, CategorizeRequest request);

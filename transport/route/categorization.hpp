@@ -75,8 +75,9 @@ struct CategorizerNote {
 [[nodiscard]] const char* to_text(CategorizerStage stage) noexcept;
 
 struct Categorized {
-    // Numbered from 0. Failed ones have state failed and their status in `last`; a group whose
-    // success is to be reported has state delivered and action expanded.
+    // Numbered from 0. Failed ones have state failed and their status in `last`, and whether a
+    // report is owed is for the driver to say (`reported`); a group whose success is to be reported
+    // has state delivered and action expanded.
     std::vector<QueuedRecipient> recipients;
     std::vector<MessageVariant> variants;
     // Of the message itself: what Content has of these names.

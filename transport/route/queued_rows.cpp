@@ -124,11 +124,8 @@ void Categorization::Work::fail(
          failure.diagnostic,
          TrackingEventId::fail,
          failure.status.text()});
-    const bool somebody = !request_.sender.path.is_null() || way->owner.has_value();
-    const bool asked = way->dsn.wants(NotifyOn::failure) && !way->dsn.wants(NotifyOn::never);
     auto& row = add_row(std::move(address), way, false);
     row.state = RecipientState::failed;
-    row.reported = !somebody || !asked;
     row.last = std::move(failure);
 }
 

@@ -1,5 +1,9 @@
 #include "transport/queue/report_rules.hpp"
 
+#include "tests/support/memory_directory.hpp"
+#include "tests/support/run_task.hpp"
+#include "transport/queue/categorize.hpp"
+
 #include <catch2/catch.hpp>
 
 namespace mailflow {
@@ -56,6 +60,30 @@ QueuedMessage by(std::int32_t seconds, bool return_late, bool trace = false) {
 
 UtcTime after(Duration time) {
     return kAccepted + time;
+}
+
+// To somebody of ours who does not exist.
+Categorized categorized(
+    std::string_view sender,
+    std::uint8_t notify,
+    DoubleBounce rule = DoubleBounce::postmaster,
+    bool report_of_ours = false) {
+    auto changed = parts();
+    changed.transport.double_bounce = rule;
+    auto organization = std::make_shared<const Organization>(std::move(changed));
+    CategorizeRequest request;
+    request.sender.path = ReversePath::parse("<" + std::string(sender) + ">").value();
+    request.sender.is_own_report = report_of_ours;
+    request.recipients.push_back(
+        {ForwardPath::parse("<nobody@contoso.com>").value(),
+         {.notify = notify, .original_recipient = {}},
+         {}});
+    MemoryDirectory directory;
+    TestLane test;
+    auto made = test.run(categorize(directory, std::move(organization), std::move(request)));
+    REQUIRE(made.value().recipients.size() == 1);
+    REQUIRE(made->recipients[0].state == RecipientState::failed);
+    return *std::move(made);
 }
 
 }  // namespace
@@ -194,6 +222,36 @@ TEST_CASE("RFC 4865: a message that is released later ages from then on", "[queu
 
     CHECK_FALSE(owes_delay_notice(later, recipient(0), kSchedule, after(hours(27)), kOrganization));
     CHECK(owes_delay_notice(later, recipient(0), kSchedule, after(hours(28)), kOrganization));
+}
+
+TEST_CASE("What fails when it is categorized is owed as any failure is", "[queue][report]") {
+    struct Row {
+        const char* sender;
+        std::uint8_t notify;
+        DoubleBounce rule;
+        bool is_owed;
+    };
+
+    const Row table[] = {
+        {"alice@contoso.com", 0, DoubleBounce::drop, true},
+        {"alice@contoso.com", kDelay, DoubleBounce::postmaster, false},
+        {"alice@contoso.com", kNever, DoubleBounce::postmaster, false},
+        // RFC 5321 §6.1: nobody sent it; the postmaster hears of it where he wants to.
+        {"", 0, DoubleBounce::postmaster, true},
+        {"", kNever, DoubleBounce::postmaster, false},
+        {"", 0, DoubleBounce::drop, false},
+    };
+    for (const auto& [sender, notify, rule, is_owed] : table) {
+        INFO(sender << " " << int{notify});
+
+        const auto made = categorized(sender, notify, rule);
+
+        CHECK(made.recipients[0].reported != is_owed);
+        CHECK(made.is_over() != is_owed);
+    }
+    // Of our own reports too; the postmaster's notices are NOTIFY=NEVER.
+    CHECK_FALSE(categorized("", 0, DoubleBounce::postmaster, true).is_over());
+    CHECK(categorized("", kNever, DoubleBounce::postmaster, true).is_over());
 }
 
 }  // namespace mailflow
