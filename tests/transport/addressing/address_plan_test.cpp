@@ -1,5 +1,6 @@
 #include "transport/addressing/address_plan.hpp"
 
+#include "tests/support/property_seeds.hpp"
 #include "tests/support/seeded_random.hpp"
 #include "tests/transport/addressing/recipients.hpp"
 
@@ -391,7 +392,7 @@ Generated generate(std::uint64_t seed) {
 }  // namespace
 
 TEST_CASE("Applying policies again changes nothing, in any organization", "[addressing][plan]") {
-    for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    for (std::uint64_t seed = 1; seed <= property_seeds(200); ++seed) {
         CAPTURE(seed);
         auto made = generate(seed);
         const auto before = made.recipients;

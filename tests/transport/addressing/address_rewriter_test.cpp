@@ -1,5 +1,6 @@
 #include "transport/addressing/address_rewriter.hpp"
 
+#include "tests/support/property_seeds.hpp"
 #include "tests/support/seeded_random.hpp"
 #include "tests/transport/addressing/recipients.hpp"
 
@@ -134,7 +135,7 @@ std::vector<AddressRewrite> generated_entries(Random& random) {
 
 TEST_CASE("Inbound after outbound is where an address came from", "[addressing][rewrite]") {
     std::size_t mapped = 0;
-    for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+    for (std::uint64_t seed = 1; seed <= property_seeds(500); ++seed) {
         SeededRandom random(seed);
         const auto entries = generated_entries(random);
         const AddressRewriter rewriter(entries);

@@ -60,8 +60,17 @@ class GatedStore final : public QueueStore {
         if (report_error) {
             co_return report_error;
         }
+        const auto marked = mark;
         auto result = co_await store_.commit_report(std::move(report), std::move(mark));
+        if (result) {
+            report_marks_.push_back(marked);
+        }
         co_return result;
+    }
+
+    // What the reports that are committed are about.
+    [[nodiscard]] const std::vector<ReportMark>& report_marks() const noexcept {
+        return report_marks_;
     }
 
     void record(std::vector<QueueChange> changes) override {
@@ -148,6 +157,7 @@ class GatedStore final : public QueueStore {
     bool is_cut_ = false;
     std::vector<OneShot<bool>*> waiting_;
     std::size_t recorded_ = 0;
+    std::vector<ReportMark> report_marks_;
 };
 
 }  // namespace mailflow
