@@ -3,11 +3,11 @@
 #include "transport/base/ascii.hpp"
 #include "transport/base/encoding.hpp"
 #include "transport/base/error.hpp"
+#include "transport/smtp/gsasl_handles.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <gsasl.h>
 #include <new>
 #include <stdexcept>
 #include <utility>
@@ -68,16 +68,10 @@ SaslStep failed(std::string_view reason) {
     return {Kind::failed, {}, reason};
 }
 
-struct LibraryEnd {
-    void operator()(Gsasl* library) const noexcept { gsasl_done(library); }
-};
-
-struct SessionEnd {
-    void operator()(Gsasl_session* session) const noexcept { gsasl_finish(session); }
-};
-
-using Library = std::unique_ptr<Gsasl, LibraryEnd>;
-using Session = std::unique_ptr<Gsasl_session, SessionEnd>;
+using Library = gsasl::Library;
+using Session = gsasl::Session;
+using gsasl::run;
+using gsasl::take;
 
 // The library asks whether a name and a password, or an identity, are good. That is answered
 // elsewhere and later: it hears yes, so that its part ends here, and the driver hears the question.
@@ -87,23 +81,9 @@ int answer_validation(Gsasl*, Gsasl_session*, Gsasl_property property) {
 }
 
 Library make_library() {
-    Gsasl* library = nullptr;
-    if (gsasl_init(&library) != GSASL_OK) {
-        throw std::runtime_error("GNU SASL cannot start");
-    }
-    gsasl_callback_set(library, answer_validation);
-    return Library(library);
-}
-
-// Text the library allocated, wiped before it is given back.
-std::string take(char* text, std::size_t size) {
-    std::string taken;
-    if (text != nullptr) {
-        taken.assign(text, size);
-        explicit_bzero(text, size);
-        gsasl_free(text);
-    }
-    return taken;
+    auto library = gsasl::make_library();
+    gsasl_callback_set(library.get(), answer_validation);
+    return library;
 }
 
 std::optional<std::string> prepare(const char* text, Gsasl_saslprep_flags flags) {
@@ -140,21 +120,6 @@ bool has_bad_escape(std::string_view client_first) {
         }
     }
     return false;
-}
-
-struct Output {
-    int code = GSASL_OK;
-    std::string octets;
-};
-
-Output run(const Session& session, std::optional<std::string_view> input) {
-    char* octets = nullptr;
-    std::size_t size = 0;
-    // A response that is not there and one that is empty are not the same (RFC 4422 §4.3.b).
-    const auto* const data = !input ? nullptr : input->empty() ? "" : input->data();
-    const auto length = input ? input->size() : 0;
-    const int code = gsasl_step(session.get(), data, length, &octets, &size);
-    return {code, take(octets, size)};
 }
 
 }  // namespace
@@ -201,7 +166,7 @@ class SaslExchange::State {
     [[nodiscard]] std::string get(Gsasl_property property) const;
     SaslStep step_scram(std::optional<std::string_view> response);
     SaslStep step_login(std::optional<std::string_view> response);
-    SaslStep judge(Output output);
+    SaslStep judge(gsasl::Output output);
     SaslStep take_credentials();
     [[nodiscard]] bool take_names();
 
@@ -313,7 +278,7 @@ SaslStep SaslExchange::State::step_login(std::optional<std::string_view> respons
     return result;
 }
 
-SaslStep SaslExchange::State::judge(Output output) {
+SaslStep SaslExchange::State::judge(gsasl::Output output) {
     if (output.code == GSASL_NEEDS_MORE) {
         return {Kind::challenge, std::move(output.octets), {}};
     }

@@ -5,6 +5,8 @@
 
 #include "transport/base/result.hpp"
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -13,6 +15,9 @@
 #include <vector>
 
 namespace mailflow::smtp {
+
+// One challenge of a server, decoded: a salt and a nonce, or the JSON of a refused token.
+constexpr std::size_t kMaxSaslChallenge = 4096;
 
 enum class ClientMechanism : std::uint8_t {
     scram_sha_256_plus,
@@ -50,10 +55,12 @@ class SaslClient {
     SaslClient(SaslClient&&) noexcept;
     SaslClient& operator=(SaslClient&&) noexcept;
 
-    // Octets for AUTH's initial response; nothing: the mechanism waits for a challenge.
+    // Octets for AUTH's initial response; nothing: the mechanism waits for a challenge. Error::
+    // syntax: a name, password or token that the mechanism cannot carry.
     [[nodiscard]] Result<std::optional<std::string>> begin();
     // The answer to a 334. Error::syntax, Error::conflict (a server that cannot prove itself in
-    // SCRAM): cancel with `*`.
+    // SCRAM): cancel with `*`. SCRAM's first answer derives keys, 4,096 rounds of hashing and up
+    // (bounded by kMaxScramIterations): not on a lane.
     [[nodiscard]] Result<std::string> answer(std::string_view challenge);
     // After 235: the server has proved what the mechanism lets it prove.
     [[nodiscard]] bool is_server_proved() const noexcept;
