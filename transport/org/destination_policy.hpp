@@ -34,6 +34,19 @@ struct DestinationPolicy {
     // Replies (a part of the text, or an enhanced status) that mean "slower": the window closes.
     std::vector<std::string> slow_replies;
     std::optional<std::chrono::milliseconds> back_off;  // after one of them
+
+    friend bool operator==(const DestinationPolicy&, const DestinationPolicy&) = default;
 };
+
+// `pattern` is a name, or `*.` and one: the name itself and all below. Both in lower case.
+[[nodiscard]] bool fits_host_pattern(std::string_view pattern, std::string_view name) noexcept;
+
+// Whether the policy is for this destination, enabled or not. All names in lower case, but
+// connectors' as they are written.
+[[nodiscard]] bool matches(
+    const DestinationPolicy& policy,
+    std::string_view domain,
+    const std::vector<std::string_view>& hosts,
+    std::string_view connector);
 
 }  // namespace mailflow

@@ -6,6 +6,7 @@
 #include "transport/org/accepted_domain.hpp"
 #include "transport/org/address_policy.hpp"
 #include "transport/org/address_rewrite.hpp"
+#include "transport/org/destination_policy.hpp"
 #include "transport/org/receive_connector.hpp"
 #include "transport/org/remote_domain.hpp"
 #include "transport/org/send_connector.hpp"
@@ -38,6 +39,7 @@ class Organization {
         std::vector<AddressRewrite> address_rewrites;
         std::vector<RemoteDomain> remote_domains;
         std::vector<SystemMessage> system_messages;
+        std::vector<DestinationPolicy> destination_policies;  // by priority, shipped ones last
     };
 
     explicit Organization(Parts parts);
@@ -75,6 +77,11 @@ class Organization {
 
     [[nodiscard]] const std::vector<SystemMessage>& system_messages() const noexcept {
         return parts_.system_messages;
+    }
+
+    // In the order in which they are asked.
+    [[nodiscard]] const std::vector<DestinationPolicy>& destination_policies() const noexcept {
+        return parts_.destination_policies;
     }
 
     // The longest match; the built-in one when there is no entry.

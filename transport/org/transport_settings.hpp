@@ -41,6 +41,11 @@ struct TransportSettings {
     // A recipient refused with 4xx on a working connection.
     std::chrono::milliseconds message_retry_interval{std::chrono::minutes(15)};
 
+    // Outbound connections at the same time (reference 1.9), in all and to one destination; none:
+    // unlimited.
+    std::optional<std::uint32_t> max_outbound_connections = 1000;
+    std::optional<std::uint32_t> max_per_domain_outbound_connections = 20;
+
     std::chrono::milliseconds message_expiration_timeout{std::chrono::hours(24 * 5)};
     std::chrono::milliseconds delay_notification_timeout{std::chrono::hours(4)};
     bool delay_dsn_enabled = true;
