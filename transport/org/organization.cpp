@@ -64,6 +64,18 @@ const AcceptedDomain& Organization::default_domain() const {
     return *marked;
 }
 
+const std::string* Organization::find_site(std::string_view fqdn) const noexcept {
+    if (ascii::equal_ignoring_case(fqdn, parts_.node.fqdn)) {
+        return &parts_.node.site;
+    }
+    for (const auto& node : parts_.nodes) {
+        if (ascii::equal_ignoring_case(fqdn, node.fqdn)) {
+            return &node.site;
+        }
+    }
+    return nullptr;
+}
+
 const SendConnector* Organization::find_send_connector(std::string_view name) const noexcept {
     for (const auto& connector : parts_.send_connectors) {
         if (ascii::equal_ignoring_case(connector.name, name)) {

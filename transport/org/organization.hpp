@@ -7,6 +7,7 @@
 #include "transport/org/address_policy.hpp"
 #include "transport/org/address_rewrite.hpp"
 #include "transport/org/destination_policy.hpp"
+#include "transport/org/node.hpp"
 #include "transport/org/receive_connector.hpp"
 #include "transport/org/remote_domain.hpp"
 #include "transport/org/send_connector.hpp"
@@ -40,6 +41,7 @@ class Organization {
         std::vector<RemoteDomain> remote_domains;
         std::vector<SystemMessage> system_messages;
         std::vector<DestinationPolicy> destination_policies;  // by priority, shipped ones last
+        std::vector<Node> nodes;                              // all servers, this one among them
     };
 
     explicit Organization(Parts parts);
@@ -78,6 +80,11 @@ class Organization {
     [[nodiscard]] const std::vector<SystemMessage>& system_messages() const noexcept {
         return parts_.system_messages;
     }
+
+    [[nodiscard]] const std::vector<Node>& nodes() const noexcept { return parts_.nodes; }
+
+    // By FQDN in any case of letters; this node is always known. Null: no such node.
+    [[nodiscard]] const std::string* find_site(std::string_view fqdn) const noexcept;
 
     // In the order in which they are asked.
     [[nodiscard]] const std::vector<DestinationPolicy>& destination_policies() const noexcept {

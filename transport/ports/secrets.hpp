@@ -10,6 +10,13 @@
 
 namespace mailflow {
 
+// Begins every sealed text, and no secret in clear.
+inline constexpr std::string_view kSealedMark = "sealed:";
+
+[[nodiscard]] inline bool is_sealed(std::string_view text) noexcept {
+    return text.starts_with(kSealedMark);
+}
+
 class Secrets {
   public:
     virtual ~Secrets() = default;
