@@ -1,10 +1,12 @@
 #include "tests/flow/blocking_client.hpp"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdexcept>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <utility>
 
 namespace mailflow {
 
@@ -88,8 +90,9 @@ std::string BlockingClient::send(
     return say(text + "\r\n.");
 }
 
-BlockingSink::BlockingSink()
-    : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+BlockingSink::BlockingSink(Script script)
+    : script_(std::move(script))
+    , listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     auto address = loopback(0);
     socklen_t size = sizeof address;
     if (::bind(listener_, reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
@@ -116,26 +119,71 @@ BlockingSink::~BlockingSink() {
     ::close(listener_);
 }
 
+void BlockingSink::keep(const std::string& line) {
+    const std::lock_guard lock(mutex_);
+    lines_.push_back(line);
+}
+
+std::vector<std::string> BlockingSink::lines() const {
+    const std::lock_guard lock(mutex_);
+    return lines_;
+}
+
+bool BlockingSink::has_heard(const std::string& line) const {
+    const auto all = lines();
+    return std::find(all.begin(), all.end(), line) != all.end();
+}
+
+std::size_t BlockingSink::times_heard(const std::string& beginning) const {
+    const auto all = lines();
+    return static_cast<std::size_t>(
+        std::count_if(all.begin(), all.end(), [&beginning](const auto& line) {
+            return line.starts_with(beginning);
+        }));
+}
+
+std::string BlockingSink::reply_to(const std::string& line, const char* usual) const {
+    auto reply = script_ ? script_(line) : std::string();
+    return (reply.empty() ? usual : reply) + "\r\n";
+}
+
+std::string BlockingSink::answer(
+    const std::string& line, std::vector<std::string>& recipients, bool& lmtp) {
+    const bool greets = line.starts_with("EHLO") || line.starts_with("LHLO");
+    lmtp = greets ? line.starts_with("LHLO") : lmtp;
+    const auto* usual = greets ? "250-sink\r\n250-8BITMIME\r\n250-DSN\r\n250 PIPELINING" : "250 ok";
+    if (line == "DATA") {
+        usual = recipients.empty() ? "554 nobody takes it" : "354 go";
+    }
+    auto reply = reply_to(line, usual);
+    if (line.starts_with("MAIL")) recipients.clear();
+    if (line.starts_with("RCPT") && reply[0] == '2') recipients.push_back(line);
+    return reply;
+}
+
+std::string BlockingSink::answer_text(const std::vector<std::string>& recipients, bool lmtp) {
+    ++messages_;
+    std::string replies;
+    for (const auto& recipient : recipients)
+        replies += lmtp ? reply_to(". " + recipient, "250 ok") : "";
+    return lmtp ? replies : reply_to(".", "250 ok");
+}
+
 void BlockingSink::serve(int socket) {
     std::string input;
     std::string line;
+    std::vector<std::string> recipients;
     bool in_data = false;
+    bool lmtp = false;
     ::send(socket, "220 sink\r\n", 10, MSG_NOSIGNAL);
     while (read_line(socket, input, line)) {
-        const char* reply = "250 ok\r\n";
+        keep(line);
         if (in_data && line != ".") {
             continue;
         }
-        if (in_data) {
-            in_data = false;
-            ++messages_;
-        } else if (line == "DATA") {
-            in_data = true;
-            reply = "354 go\r\n";
-        } else if (line.rfind("EHLO", 0) == 0) {
-            reply = "250-sink\r\n250-8BITMIME\r\n250 PIPELINING\r\n";
-        }
-        ::send(socket, reply, std::char_traits<char>::length(reply), MSG_NOSIGNAL);
+        const auto reply = in_data ? answer_text(recipients, lmtp) : answer(line, recipients, lmtp);
+        in_data = !in_data && line == "DATA" && reply.starts_with("354");
+        ::send(socket, reply.data(), reply.size(), MSG_NOSIGNAL);
         if (line == "QUIT") {
             break;
         }

@@ -1,9 +1,12 @@
 // SMTP from a test's own thread: blocking sockets, one reply at a time; and a sink that takes
-// everything on a thread of its own. Only for tests that want the real flow between real sockets.
+// everything, or what its script lets it, on a thread of its own. Only for tests that want the real
+// flow between real sockets.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -30,10 +33,16 @@ class BlockingClient {
     std::string input_;
 };
 
-// Accepts any number of connections, one thread each, and counts the messages it took.
+// Accepts any number of connections, one thread each, and counts the messages it took. Speaks LMTP
+// (RFC 2033 §4.2) to who says LHLO: a reply for each recipient behind the text.
 class BlockingSink {
   public:
-    BlockingSink();
+    // The reply to a line the client said, without line end; empty: as a sink replies. Of LMTP the
+    // replies behind the text are asked for with `. ` and the RCPT they are about. From several
+    // threads.
+    using Script = std::function<std::string(const std::string& line)>;
+
+    explicit BlockingSink(Script script = {});
     ~BlockingSink();
     BlockingSink(const BlockingSink&) = delete;
     BlockingSink& operator=(const BlockingSink&) = delete;
@@ -42,9 +51,22 @@ class BlockingSink {
 
     [[nodiscard]] std::size_t messages() const noexcept { return messages_; }
 
+    // Every line of every client, the text of messages too.
+    [[nodiscard]] std::vector<std::string> lines() const;
+    [[nodiscard]] bool has_heard(const std::string& line) const;
+    [[nodiscard]] std::size_t times_heard(const std::string& beginning) const;
+
   private:
     void serve(int socket);
+    void keep(const std::string& line);
+    [[nodiscard]] std::string reply_to(const std::string& line, const char* usual) const;
+    // The usual replies, with the script's in place of them.
+    std::string answer(const std::string& line, std::vector<std::string>& recipients, bool& lmtp);
+    std::string answer_text(const std::vector<std::string>& recipients, bool lmtp);
 
+    Script script_;
+    mutable std::mutex mutex_;
+    std::vector<std::string> lines_;
     int listener_;
     std::uint16_t port_ = 0;
     std::atomic<std::size_t> messages_ = 0;
