@@ -37,7 +37,7 @@ AutoSubmitted auto_submitted(
     if (!keyword.empty() && !ascii::equal_ignoring_case(keyword, "no")) {
         return AutoSubmitted::generated;
     }
-    // RFC 3834 §3.1.2: answers have the null sender, also those of programs too old to say more.
+    // RFC 3834 §3.3: answers have the null sender, also those of programs too old to say more.
     return sender.is_null() ? AutoSubmitted::replied : AutoSubmitted::no;
 }
 
