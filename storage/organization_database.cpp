@@ -13,14 +13,18 @@ struct OrganizationDatabase::Members {
     Members(const OrganizationDatabaseSettings& settings, const Parts& given)
         : parts(given)
         , vfs(settings.vfs, settings.faults)
-        , file{settings.path, vfs.name(), SqlitePageSize::kib4, SqliteCache::mib1}
+        , file{settings.path, vfs.name(), SqlitePageSize::kib4, SqliteCache::mib32}
         , connection(file, SqliteRole::writer)
         , writer(connection, parts.clock) {}
 
     // The second half, when the tables are up to date.
     void start() {
         login_secret = connection.text("SELECT octets FROM login_secret");
-        reader.emplace(file, SqliteRole::reader);
+        // The inner pages of the trees of a million recipients; the writer's cache also holds the
+        // leaves that a batch in no order changes. Only what is used is taken.
+        auto read = file;
+        read.cache = SqliteCache::mib8;
+        reader.emplace(read, SqliteRole::reader);
         rows.emplace(*reader);
         objects.emplace(writer, parts.keeper);
         recipients.emplace(writer, parts.keeper, directory);

@@ -145,6 +145,14 @@ CREATE TRIGGER recipient_other_kind AFTER UPDATE OF kind ON recipient
         UPDATE recipient_count SET number = number + 1 WHERE kind = new.kind;
     END;
 PRAGMA user_version = 4;
+)"},
+    // Most recipients are mailboxes, which are listed by the index of names: only the others have
+    // one of their kind. `staged_row`: rows of an import that is taken whole, until it is.
+    SchemaStep{R"(
+DROP INDEX recipient_kind;
+CREATE INDEX recipient_kind ON recipient(kind, name) WHERE kind <> 0;
+CREATE TABLE staged_row(number INTEGER PRIMARY KEY, document TEXT NOT NULL);
+PRAGMA user_version = 5;
 )"}};
 
 }  // namespace mailflow

@@ -7,9 +7,9 @@ namespace mailflow {
 namespace {
 
 // Most commits write a few pages: the log stays below a few megabytes. A batch of recipients writes
-// thousands.
+// thousands, the same ones again and again: 64 MiB of them go into the file at once.
 constexpr unsigned kCommitsPerCheckpoint = 256;
-constexpr int kPagesPerCheckpoint = 4096;
+constexpr int kPagesPerCheckpoint = 16'384;
 
 }  // namespace
 

@@ -21,10 +21,11 @@ RecipientBatch::RecipientBatch(
 // First all rows, then all names in them. When a name is nobody's, all is undone and written again
 // without the rows that need it: somebody else may have lost an address to one of them.
 std::vector<Result<>> RecipientBatch::write() {
-    for (;;) {
+    for (bool careful = false;;) {
         SqliteSavepoint attempt(connection_);
-        for (std::size_t i = 0; i < recipients_.size(); ++i) {
-            if (!written_[i].names_nobody) write_row(recipients_[i], written_[i]);
+        if (!write_rows(careful)) {
+            careful = true;
+            continue;
         }
         if (write_references()) {
             attempt.release();
@@ -39,8 +40,22 @@ std::vector<Result<>> RecipientBatch::write() {
     return results;
 }
 
-void RecipientBatch::write_row(const MailRecipient& recipient, Row& row) {
-    SqliteSavepoint item(connection_);
+// Taken keys are rare: only when there is one is each row written so that it can be undone by
+// itself. False: there is one, and the caller undoes all.
+bool RecipientBatch::write_rows(bool careful) {
+    for (std::size_t i = 0; i < recipients_.size(); ++i) {
+        if (written_[i].names_nobody) continue;
+        if (careful) {
+            write_row_carefully(recipients_[i], written_[i]);
+        } else if (!write_row(recipients_[i], written_[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// False: something of it is taken.
+bool RecipientBatch::write_row(const MailRecipient& recipient, Row& row) {
     const auto known = rows_.find_id_by_name(recipient.name);
     row.is_new = !known;
     row.id = known ? *known : writer_.next_id();
@@ -56,10 +71,15 @@ void RecipientBatch::write_row(const MailRecipient& recipient, Row& row) {
             throw;
         }
         row.result = error;
-        return;
+        return false;
     }
-    item.release();
     row.result = Result<>();
+    return true;
+}
+
+void RecipientBatch::write_row_carefully(const MailRecipient& recipient, Row& row) {
+    SqliteSavepoint item(connection_);
+    if (write_row(recipient, row)) item.release();
 }
 
 // False when one of the names is nobody's.
@@ -70,7 +90,8 @@ bool RecipientBatch::write_references() {
         if (!row.result) {
             continue;
         }
-        row.result = writer_.write_references(row.id, recipients_[i]);
+        row.result = row.is_new ? writer_.add_references(row.id, recipients_[i])
+                                : writer_.write_references(row.id, recipients_[i]);
         row.names_nobody = !row.result;
         all_found = all_found && row.result;
     }

@@ -33,7 +33,9 @@ class RecipientBatch {
         bool names_nobody = false;  // stays out of every attempt from then on
     };
 
-    void write_row(const MailRecipient& recipient, Row& row);
+    [[nodiscard]] bool write_rows(bool careful);
+    [[nodiscard]] bool write_row(const MailRecipient& recipient, Row& row);
+    void write_row_carefully(const MailRecipient& recipient, Row& row);
     [[nodiscard]] bool write_references();
     void leave_out_what_names_them();
     [[nodiscard]] std::set<std::string> lost_names() const;

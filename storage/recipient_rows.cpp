@@ -93,6 +93,26 @@ class Columns {
     int next_ = 0;
 };
 
+// What a row of read_details is; others are of a ReferenceRole.
+constexpr std::int64_t kAddressDetail = 0;
+constexpr std::int64_t kAttributeDetail = -1;
+
+// False: no such role, of those a recipient itself has.
+bool take_reference(ReferenceRole role, std::string name, MailRecipient& recipient) {
+    auto& limits = recipient.limits;
+    switch (role) {
+        case ReferenceRole::send_as: recipient.send_as.push_back(std::move(name)); return true;
+        case ReferenceRole::accept_from: limits.accept_from.push_back(std::move(name)); return true;
+        case ReferenceRole::reject_from: limits.reject_from.push_back(std::move(name)); return true;
+        case ReferenceRole::forwarding:
+            recipient.forwarding.recipient = std::move(name);
+            return true;
+        case ReferenceRole::owner: recipient.group.owners.push_back(std::move(name)); return true;
+        case ReferenceRole::member: break;
+    }
+    return false;
+}
+
 }  // namespace
 
 std::optional<std::int64_t> RecipientRows::find_id(const std::string& name) {
@@ -174,10 +194,9 @@ Result<std::optional<MailRecipient>> RecipientRows::read(std::optional<std::int6
     if (recipient.name.empty()) {
         return std::optional<MailRecipient>();
     }
-    if (!read_addresses(*id, recipient) || !read_references(*id, recipient)) {
+    if (!read_details(*id, recipient)) {
         return Error::corrupt;
     }
-    read_attributes(*id, recipient);
     return std::optional(std::move(recipient));
 }
 
@@ -221,50 +240,35 @@ bool RecipientRows::read_row(std::int64_t id, MailRecipient& recipient) {
     return sound;
 }
 
-bool RecipientRows::read_addresses(std::int64_t id, MailRecipient& recipient) {
-    auto rows = connection_.query("SELECT text FROM address WHERE recipient = ? ORDER BY position");
-    rows.bind(id);
-    while (rows.step()) {
-        auto address = EmailAddress::parse(rows.bytes(0));
-        if (!address) {
-            return false;
-        }
-        recipient.addresses.push_back(std::move(*address));
-    }
-    return !recipient.addresses.empty();
-}
-
-void RecipientRows::read_attributes(std::int64_t id, MailRecipient& recipient) {
-    auto rows =
-        connection_.query("SELECT name, value FROM attribute WHERE recipient = ? ORDER BY name");
+// Addresses, attributes and names of others in one statement: a look-up asks twice in all.
+bool RecipientRows::read_details(std::int64_t id, MailRecipient& recipient) {
+    auto rows = connection_.query(
+        "SELECT 0, '', text FROM (SELECT text FROM address WHERE recipient = ?1 ORDER BY position) "
+        "UNION ALL SELECT -1, name, value FROM attribute WHERE recipient = ?1 "
+        "UNION ALL SELECT role, '', name FROM (SELECT role, name FROM reference "
+        "CROSS JOIN recipient ON recipient.id = target WHERE reference.recipient = ?1 "
+        "ORDER BY role, position)");
     rows.bind(id);
     auto& attributes = recipient.attributes;
-    while (rows.step())
-        attributes.emplace_hint(attributes.end(), rows.text(0), rows.text(1));
-}
-
-bool RecipientRows::read_references(std::int64_t id, MailRecipient& recipient) {
-    auto rows = connection_.query(
-        "SELECT role, name FROM reference CROSS JOIN recipient ON recipient.id = target "
-        "WHERE reference.recipient = ? ORDER BY role, position");
-    rows.bind(id);
+    bool sound = true;
     while (rows.step()) {
-        auto name = rows.text(1);
-        switch (static_cast<ReferenceRole>(rows.integer(0))) {
-            case ReferenceRole::send_as: recipient.send_as.push_back(std::move(name)); break;
-            case ReferenceRole::accept_from:
-                recipient.limits.accept_from.push_back(std::move(name));
+        switch (rows.integer(0)) {
+            case kAddressDetail: {
+                auto address = EmailAddress::parse(rows.bytes(2));
+                sound = sound && address.has_value();
+                if (address) recipient.addresses.push_back(std::move(*address));
                 break;
-            case ReferenceRole::reject_from:
-                recipient.limits.reject_from.push_back(std::move(name));
+            }
+            case kAttributeDetail:
+                attributes.emplace_hint(attributes.end(), rows.text(1), rows.text(2));
                 break;
-            case ReferenceRole::forwarding: recipient.forwarding.recipient = std::move(name); break;
-            case ReferenceRole::owner: recipient.group.owners.push_back(std::move(name)); break;
-            case ReferenceRole::member:
-            default: return false;
+            default:
+                sound = take_reference(
+                            static_cast<ReferenceRole>(rows.integer(0)), rows.text(2), recipient) &&
+                        sound;
         }
     }
-    return true;
+    return sound && !recipient.addresses.empty();
 }
 
 std::vector<std::int64_t> RecipientRows::page(const std::string& after, std::size_t limit) {
@@ -273,11 +277,16 @@ std::vector<std::int64_t> RecipientRows::page(const std::string& after, std::siz
     return all_ids(rows);
 }
 
+// Mailboxes are most of the recipients, so the index of names is theirs.
 std::vector<std::int64_t> RecipientRows::page_of(
     RecipientKind kind, const std::string& after, std::size_t limit) {
-    auto rows = connection_.query(
-        "SELECT id FROM recipient INDEXED BY recipient_kind WHERE kind = ? AND name > ? "
-        "ORDER BY name LIMIT ?");
+    auto rows = kind == RecipientKind::mailbox
+                    ? connection_.query(
+                          "SELECT id FROM recipient WHERE kind + 0 = ? AND name > ? "
+                          "ORDER BY name LIMIT ?")
+                    : connection_.query(
+                          "SELECT id FROM recipient INDEXED BY recipient_kind WHERE "
+                          "kind = ? AND kind <> 0 AND name > ? ORDER BY name LIMIT ?");
     rows.bind(static_cast<int>(kind)).bind_text(after).bind(static_cast<std::uint64_t>(limit));
     return all_ids(rows);
 }

@@ -62,9 +62,7 @@ class RecipientRows {
 
   private:
     bool read_row(std::int64_t id, MailRecipient& recipient);
-    bool read_addresses(std::int64_t id, MailRecipient& recipient);
-    void read_attributes(std::int64_t id, MailRecipient& recipient);
-    bool read_references(std::int64_t id, MailRecipient& recipient);
+    bool read_details(std::int64_t id, MailRecipient& recipient);
 
     SqliteConnection& connection_;
 };

@@ -5,6 +5,7 @@
 #include "transport/base/error.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace mailflow {
 
@@ -174,22 +175,25 @@ Task<Result<std::vector<TakenName>>> SqliteRecipientStore::taken(
     co_return found;
 }
 
-// Four steps in an index for each key; UNION gives each owner once.
+// Four steps in an index for each key. What is taken is so twice as a rule, by the same owner.
 std::vector<TakenName> SqliteRecipientStore::read_taken(
     const std::vector<std::string>& lookup_keys, const std::string& except) {
     SqliteSnapshot snapshot(writer_.connection());
     std::vector<TakenName> found;
     auto rows = writer_.connection().query(
         "SELECT name FROM recipient WHERE name = ?1 AND name <> ?2 "
-        "UNION SELECT name FROM recipient WHERE alias = ?1 AND name <> ?2 "
-        "UNION SELECT name FROM recipient WHERE upn_key = ?1 AND upn_key <> '' AND name <> ?2 "
-        "UNION SELECT name FROM address CROSS JOIN recipient ON id = recipient "
+        "UNION ALL SELECT name FROM recipient WHERE alias = ?1 AND name <> ?2 "
+        "UNION ALL SELECT name FROM recipient WHERE upn_key = ?1 AND upn_key <> '' AND name <> ?2 "
+        "UNION ALL SELECT name FROM address CROSS JOIN recipient ON id = recipient "
         "WHERE key = ?1 AND name <> ?2");
     for (const auto& lookup_key : lookup_keys) {
         const auto key = ascii::to_lower(lookup_key);
+        std::set<std::string> owners;
         rows.again().bind_text(key).bind_text(except);
         while (rows.step())
-            found.push_back({lookup_key, rows.text(0)});
+            owners.insert(rows.text(0));
+        for (const auto& owner : owners)
+            found.push_back({lookup_key, owner});
     }
     return found;
 }

@@ -112,7 +112,8 @@ void RecipientWriter::insert(std::int64_t id, const MailRecipient& recipient) {
         "?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     bind_row(row, recipient, derived);
     row.bind(id).run();
-    write_details(id, recipient);
+    write_addresses(id, recipient);
+    write_attributes(id, recipient);
 }
 
 void RecipientWriter::update(std::int64_t id, const MailRecipient& recipient) {
@@ -127,15 +128,28 @@ void RecipientWriter::update(std::int64_t id, const MailRecipient& recipient) {
         "report_to_owner = ?, report_to_originator = ?, send_oof_to_originator = ? WHERE id = ?");
     bind_row(row, recipient, derived);
     row.bind(id).run();
-    connection_.query("DELETE FROM address WHERE recipient = ?").bind(id).run();
-    connection_.query("DELETE FROM attribute WHERE recipient = ?").bind(id).run();
     if (recipient.kind != RecipientKind::group) {
         connection_.query("DELETE FROM member WHERE \"group\" = ?").bind(id).run();
     }
-    write_details(id, recipient);
+    if (!has_addresses(id, recipient)) {
+        connection_.query("DELETE FROM address WHERE recipient = ?").bind(id).run();
+        write_addresses(id, recipient);
+    }
+    connection_.query("DELETE FROM attribute WHERE recipient = ?").bind(id).run();
+    write_attributes(id, recipient);
 }
 
-void RecipientWriter::write_details(std::int64_t id, const MailRecipient& recipient) {
+// Most changes leave them as they are, which costs one index instead of three trees twice.
+bool RecipientWriter::has_addresses(std::int64_t id, const MailRecipient& recipient) {
+    auto row = connection_.query("SELECT text FROM address WHERE recipient = ? ORDER BY position");
+    row.bind(id);
+    for (const auto& address : recipient.addresses) {
+        if (!row.step() || row.bytes(0) != address.text()) return false;
+    }
+    return !row.step();
+}
+
+void RecipientWriter::write_addresses(std::int64_t id, const MailRecipient& recipient) {
     auto row = connection_.query(
         "INSERT INTO address(key, recipient, position, domain, text) VALUES(?, ?, ?, ?, ?)");
     std::int64_t position = 0;
@@ -145,6 +159,9 @@ void RecipientWriter::write_details(std::int64_t id, const MailRecipient& recipi
         row.again().bind_text(key).bind(id).bind(position++);
         row.bind_text(address.domain_text()).bind_text(text).run();
     }
+}
+
+void RecipientWriter::write_attributes(std::int64_t id, const MailRecipient& recipient) {
     if (recipient.attributes.empty()) {
         return;
     }
@@ -156,6 +173,10 @@ void RecipientWriter::write_details(std::int64_t id, const MailRecipient& recipi
 
 Result<> RecipientWriter::write_references(std::int64_t id, const MailRecipient& recipient) {
     connection_.query("DELETE FROM reference WHERE recipient = ?").bind(id).run();
+    return add_references(id, recipient);
+}
+
+Result<> RecipientWriter::add_references(std::int64_t id, const MailRecipient& recipient) {
     auto row = connection_.query(
         "INSERT INTO reference(recipient, role, position, target) VALUES(?, ?, ?, ?)");
     std::int64_t position = 0;

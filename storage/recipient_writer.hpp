@@ -28,6 +28,8 @@ class RecipientWriter {
     void update(std::int64_t id, const MailRecipient& recipient);
     // In place of those there were. Error::not_found when one is nobody's.
     [[nodiscard]] Result<> write_references(std::int64_t id, const MailRecipient& recipient);
+    // Of one that has none yet.
+    [[nodiscard]] Result<> add_references(std::int64_t id, const MailRecipient& recipient);
     // With everything that others say of it.
     void erase(std::int64_t id);
     // Error::not_found: somebody is not there, and some of it is written.
@@ -36,7 +38,9 @@ class RecipientWriter {
         std::int64_t group, const std::vector<std::string>& names);
 
   private:
-    void write_details(std::int64_t id, const MailRecipient& recipient);
+    [[nodiscard]] bool has_addresses(std::int64_t id, const MailRecipient& recipient);
+    void write_addresses(std::int64_t id, const MailRecipient& recipient);
+    void write_attributes(std::int64_t id, const MailRecipient& recipient);
 
     SqliteConnection& connection_;
     RecipientRows& rows_;

@@ -40,9 +40,11 @@ const char* cache_pragma(SqliteCache cache) noexcept {
     switch (cache) {
         case SqliteCache::kib512: return "PRAGMA cache_size=-512";
         case SqliteCache::mib1: return "PRAGMA cache_size=-1024";
-        case SqliteCache::mib2: break;
+        case SqliteCache::mib2: return "PRAGMA cache_size=-2048";
+        case SqliteCache::mib8: return "PRAGMA cache_size=-8192";
+        case SqliteCache::mib32: break;
     }
-    return "PRAGMA cache_size=-2048";
+    return "PRAGMA cache_size=-32768";
 }
 
 void set_common_pragmas(SqliteConnection& connection, const SqliteSettings& settings) {

@@ -145,6 +145,49 @@ TEST_CASE("a store of the third schema keeps everything", "[storage]") {
         Error::already_exists);
 }
 
+TEST_CASE("a store of the fourth schema lists the kinds as before", "[storage]") {
+    TempDirectory directory;
+    {
+        SqliteConnection old(
+            {.path = directory / "organization.db", .vfs = {}}, SqliteRole::writer);
+        REQUIRE_FALSE(migrate(old, "organization.db", std::span(kOrganizationSchema).first(4)));
+        old.execute(
+            "INSERT INTO recipient(id, name, alias, first_name, last_name, display_name, upn, "
+            "upn_key, kind) VALUES(1, 'bob', 'bob', '', '', '', 'bob@contoso.com', "
+            "'bob@contoso.com', 0), (2, 'Staff', 'staff', '', '', '', '', '', 2), "
+            "(3, 'all', 'all', '', '', '', '', '', 2);"
+            "INSERT INTO address VALUES('bob@contoso.com', 1, 0, 'contoso.com', 'bob@contoso.com');"
+            "INSERT INTO address VALUES('staff@contoso.com', 2, 0, 'contoso.com', "
+            "'staff@contoso.com');"
+            "INSERT INTO address VALUES('all@contoso.com', 3, 0, 'contoso.com', "
+            "'all@contoso.com')");
+    }
+
+    TestLane test;
+    FoldedRunner runner{test.context};
+    const auto database =
+        OrganizationDatabase::open(
+            {directory / "organization.db", {}, nullptr}, {runner, runner, test.clock})
+            .value();
+    const auto names = [&](RecipientKind kind, const std::string& after) {
+        std::string text;
+        const auto page = test.run(database->recipients().page_of(kind, after, 10)).value();
+        for (const auto& recipient : page)
+            text += recipient.name + " ";
+        return text;
+    };
+
+    CHECK(names(RecipientKind::group, "") == "all Staff ");
+    CHECK(names(RecipientKind::group, "ALL") == "Staff ");
+    CHECK(names(RecipientKind::mailbox, "") == "bob ");
+    CHECK(names(RecipientKind::contact, "").empty());
+    SqliteConnection reader({.path = directory / "organization.db", .vfs = {}}, SqliteRole::reader);
+    CHECK(reader.number("PRAGMA user_version") == 5);
+    CHECK(
+        reader.text("SELECT sql FROM sqlite_schema WHERE name = 'recipient_kind'") ==
+        "CREATE INDEX recipient_kind ON recipient(kind, name) WHERE kind <> 0");
+}
+
 TEST_CASE("a hundred thousand recipients are written, changed and listed", "[storage]") {
     OrganizationFixture fixture;
     RecipientStoreCheck check{fixture.test, fixture.database->recipients()};
