@@ -3,9 +3,21 @@
 #include "transport/base/error.hpp"
 #include "transport/base/one_shot.hpp"
 
+#include <openssl/bio.h>
+#include <openssl/ssl.h>
+
 #include <algorithm>
+#include <array>
 
 namespace mailflow {
+
+namespace {
+
+struct FreeTls {
+    void operator()(SSL* tls) const noexcept { SSL_free(tls); }
+};
+
+}  // namespace
 
 // Both directions of one connection, and the server's mind.
 struct ScriptedNetwork::Wire {
@@ -21,11 +33,60 @@ struct ScriptedNetwork::Wire {
     bool is_last_chunk = false;
     bool ended = false;   // the server closed
     bool closed = false;  // the client did
+    bool deaf = false;    // nothing is heard or said any more
+    std::unique_ptr<SSL, FreeTls> tls;
     OneShot<ErrorCode>* reader = nullptr;
 
     void say(std::string_view words) {
+        if (tls) {
+            std::size_t written = 0;
+            SSL_write_ex(tls.get(), words.data(), words.size(), &written);
+            flush_tls();
+            return;
+        }
         to_client += words;
         wake({});
+    }
+
+    // ---- TLS, over OpenSSL's own memory
+
+    void begin_tls() {
+        if (!script.tls) {
+            deaf = true;
+            return;
+        }
+        tls.reset(SSL_new(script.tls.get()));
+        SSL_set_accept_state(tls.get());
+        SSL_set_bio(tls.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+    }
+
+    void flush_tls() {
+        std::array<char, 4096> octets{};
+        std::size_t count = 0;
+        while (BIO_read_ex(SSL_get_wbio(tls.get()), octets.data(), octets.size(), &count) == 1)
+            to_client.append(octets.data(), count);
+        wake({});
+    }
+
+    void take_encrypted(std::string_view octets) {
+        std::size_t written = 0;
+        BIO_write_ex(SSL_get_rbio(tls.get()), octets.data(), octets.size(), &written);
+        if (SSL_is_init_finished(tls.get()) == 0) {
+            const int result = SSL_do_handshake(tls.get());
+            const bool failed =
+                result != 1 && SSL_get_error(tls.get(), result) != SSL_ERROR_WANT_READ;
+            flush_tls();
+            if (failed) end();
+            if (result != 1) return;
+            const auto* name = SSL_get_servername(tls.get(), TLSEXT_NAMETYPE_host_name);
+            dialogue->server_name = name == nullptr ? "" : name;
+        }
+        std::array<char, 4096> plain{};
+        std::size_t count = 0;
+        std::string all;
+        while (SSL_read_ex(tls.get(), plain.data(), plain.size(), &count) == 1)
+            all.append(plain.data(), count);
+        if (!all.empty()) take(all);
     }
 
     void end() {
@@ -37,9 +98,18 @@ struct ScriptedNetwork::Wire {
         if (auto* const one = std::exchange(reader, nullptr)) one->complete(error);
     }
 
+    void hear(std::string_view octets) {
+        if (deaf) return;
+        if (tls) {
+            take_encrypted(octets);
+        } else {
+            take(octets);
+        }
+    }
+
     void take(std::string_view octets) {
         if (!in_data) ++dialogue->flights;
-        while (!octets.empty() && !ended) {
+        while (!octets.empty() && !ended && !deaf) {
             octets.remove_prefix(
                 in_data          ? take_data(octets)
                 : chunk_left > 0 ? take_chunk(octets)
@@ -102,13 +172,23 @@ struct ScriptedNetwork::Wire {
             // The map is ordered: of the starts that fit, the longest comes last.
             if (command.starts_with(start)) scripted = &words;
         }
+        if (tls) {
+            dialogue->inside.push_back(command);
+            for (const auto& [start, words] : script.replies_inside) {
+                if (command.starts_with(start)) scripted = &words;
+            }
+        }
         if (command.starts_with("BDAT ")) {
             begin_chunk(command);
         } else if (scripted != nullptr) {
             begin_data_if(*scripted);
             reply(*scripted);
+            if (command == "STARTTLS" && scripted->starts_with("220")) begin_tls();
         } else if (command.starts_with("EHLO")) {
-            reply(script.ehlo);
+            reply(tls && !script.ehlo_inside.empty() ? script.ehlo_inside : script.ehlo);
+        } else if (command == "STARTTLS" && script.tls) {
+            reply("220 go ahead\r\n");
+            begin_tls();
         } else if (command == "DATA") {
             begin_data_if("354");
             reply("354 go ahead\r\n");
@@ -159,7 +239,7 @@ class ScriptedNetwork::PeerStream final : public Stream {
         if (wire_->closed) return Error::cancelled;
         if (wire_->ended)
             return boost::system::errc::make_error_code(boost::system::errc::broken_pipe);
-        wire_->take({from.data(), from.size()});
+        wire_->hear({from.data(), from.size()});
         return from.size();
     }
 

@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+struct ssl_ctx_st;
+
 namespace mailflow {
 
 // What a peer does instead of being a good server. Replies carry their CRLF.
@@ -28,12 +30,19 @@ struct PeerScript {
     std::optional<std::size_t> cut_body_at;
     std::string cut_body_with;
     std::size_t read_limit = SIZE_MAX;  // octets one read of the client gets
+    // A 220 to STARTTLS is followed by TLS with this context; null: by nothing at all, ever.
+    std::shared_ptr<ssl_ctx_st> tls{};
+    // To EHLO inside TLS; empty: as outside. By the start of the command, before `replies`.
+    std::string ehlo_inside{};
+    std::map<std::string, std::string> replies_inside{};
 };
 
 // One accepted connection.
 struct PeerDialogue {
     std::vector<std::string> commands;
     std::vector<std::string> messages;  // decoded; acknowledged or not
+    std::vector<std::string> inside;    // of the commands, those said inside TLS
+    std::string server_name;            // SNI
     std::size_t flights = 0;            // writes of the client outside DATA
     bool client_closed = false;
 };

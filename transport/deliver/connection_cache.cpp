@@ -8,11 +8,11 @@ namespace mailflow {
 // A resting session; its deadline takes it out of the cache.
 class ConnectionCache::Idle final : public Deadline {
   public:
-    Idle(ConnectionCache& cache, std::unique_ptr<SmtpClientSession> session)
+    Idle(ConnectionCache& cache, std::unique_ptr<SmtpClientSession> session, Duration max_idle)
         : cache_(cache)
         , session_(std::move(session))
         , since_(cache.lane_.clock().monotonic()) {
-        cache_.lane_.wheel().set(*this, since_ + cache_.limits_.max_idle);
+        cache_.lane_.wheel().set(*this, since_ + max_idle);
     }
 
     ~Idle() override {
@@ -55,15 +55,16 @@ std::unique_ptr<SmtpClientSession> ConnectionCache::take(const ConnectionKey& ke
 }
 
 std::unique_ptr<SmtpClientSession> ConnectionCache::put(
-    const ConnectionKey& key, std::unique_ptr<SmtpClientSession> session) {
+    const ConnectionKey& key, std::unique_ptr<SmtpClientSession> session, const Keep& keep) {
     if (closed_ || limits_.max_sessions == 0 || !session->is_usable() ||
-        session->transactions() >= limits_.max_transactions) {
+        session->transactions() >= std::min(limits_.max_transactions, keep.max_transactions)) {
         return session;
     }
     while (idle_.size() >= limits_.max_sessions)
         drop_oldest();
     session->rest();
-    idle_.emplace(key, std::make_unique<Idle>(*this, std::move(session)));
+    const auto max_idle = std::min<Duration>(limits_.max_idle, keep.max_idle);
+    idle_.emplace(key, std::make_unique<Idle>(*this, std::move(session), max_idle));
     return nullptr;
 }
 

@@ -16,13 +16,17 @@
 
 namespace mailflow {
 
-// Sessions with equal keys stand for each other: whom we speak to, and as whom.
+// Sessions with equal keys stand for each other: whom we speak to, as whom, and under which demands
+// (decisions §2.6).
 struct ConnectionKey {
     std::string host;
     Endpoint endpoint;
     std::optional<IpAddress> source;
     std::string ehlo_name;
     std::string connector;
+    std::string tls;          // TlsDemand::key
+    std::string certificate;  // the client's
+    std::string credentials;  // empty: nobody logged in
 
     friend auto operator<=>(const ConnectionKey&, const ConnectionKey&) = default;
 };
@@ -35,6 +39,12 @@ class ConnectionCache {
         std::size_t max_sessions = 200;       // the one idle for longest goes first
     };
 
+    // Of one session, beside the limits of all.
+    struct Keep {
+        Duration max_idle = Duration::max();
+        std::uint32_t max_transactions = UINT32_MAX;
+    };
+
     ConnectionCache(Lane& lane, const Limits& limits);
     ~ConnectionCache();
     ConnectionCache(const ConnectionCache&) = delete;
@@ -44,7 +54,7 @@ class ConnectionCache {
     [[nodiscard]] std::unique_ptr<SmtpClientSession> take(const ConnectionKey& key);
     // Keeps the session; or gives it back, to be ended, when it is not to be used again.
     [[nodiscard]] std::unique_ptr<SmtpClientSession> put(
-        const ConnectionKey& key, std::unique_ptr<SmtpClientSession> session);
+        const ConnectionKey& key, std::unique_ptr<SmtpClientSession> session, const Keep& keep);
     // Ends all, and keeps none from now on.
     void close_all() noexcept;
 

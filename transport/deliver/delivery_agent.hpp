@@ -21,6 +21,8 @@ struct DeliveryJob {
     std::vector<std::uint32_t>
         recipients;                // numbers in `message->recipients`, ascending, never empty
     OrganizationPtr organization;  // the configuration this attempt runs under
+    // Of the destination's policy; none: the send connector's.
+    std::optional<std::uint32_t> max_messages_per_connection{};
 };
 
 // What the host that took a recipient will see to, because it knows the extension: nobody else has
@@ -34,6 +36,7 @@ struct RecipientReport {
     std::uint32_t recipient = 0;
     DeliveryStatus status;
     PassedOn passed_on{};  // meaningful when relayed
+    std::string tls{};     // what TLS the host was spoken to in; empty: none, or no host
 };
 
 // One host that was tried, for metrics, shaping and the connectivity log.

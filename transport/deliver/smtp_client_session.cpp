@@ -57,11 +57,6 @@ class BodyForm {
     smtp::DataEncoder encoder_;
 };
 
-OpenFailure failed_at(DeliveryStage stage, Result<smtp::PeerReply> reply) {
-    if (reply.has_error()) return {stage, std::nullopt, reply.error()};
-    return {stage, *std::move(reply), {}};
-}
-
 }  // namespace
 
 class SmtpClientSession::ReplySink final : public OctetSink {
@@ -81,43 +76,10 @@ SmtpClientSession::SmtpClientSession(
     , ehlo_name_(std::move(ehlo_name))
     , dialect_(dialect) {}
 
-// ---- opening
-
-Task<std::optional<OpenFailure>> SmtpClientSession::open() {
-    connection_->expires_after(smtp::kGreetingTimeout);
-    auto greeting = co_await read_reply();
-    if (greeting.has_error() || !greeting->is_completion()) {
-        co_return failed_at(DeliveryStage::greeting, std::move(greeting));
-    }
-    auto failure = co_await greet();
-    usable_ = !failure;
-    co_return failure;
-}
-
-Task<std::optional<OpenFailure>> SmtpClientSession::greet() {
-    // RFC 2033 §4.1
-    const bool is_lmtp = dialect_ == Dialect::lmtp;
-    const std::string line = (is_lmtp ? "LHLO " : "EHLO ") + ehlo_name_ + "\r\n";
-    auto reply = co_await command(line, smtp::kHelloTimeout);
-    if (reply.has_value() && reply->is_completion()) {
-        extensions_ = smtp::parse_extensions(*reply);
-        co_return std::nullopt;
-    }
-    if (reply.has_error() || !reply->is_permanent() || is_lmtp) {
-        co_return failed_at(DeliveryStage::ehlo, std::move(reply));
-    }
-    // RFC 5321 §3.2: a server that refuses EHLO may be one from before it.
-    const std::string old_line = "HELO " + ehlo_name_ + "\r\n";
-    auto old_reply = co_await command(old_line, smtp::kHelloTimeout);
-    if (old_reply.has_value() && old_reply->is_completion()) {
-        extensions_ = {};
-        co_return std::nullopt;
-    }
-    co_return failed_at(DeliveryStage::ehlo, std::move(old_reply));
-}
+// ---- words and replies
 
 Task<Result<smtp::PeerReply>> SmtpClientSession::command(std::string_view line, Duration patience) {
-    connection_->expires_after(patience);
+    wait_at_most(patience);
     const auto error = co_await connection_->write(line);
     // A peer that closed may have said why: what it said counts.
     if (error && !connection_->has_input()) co_return error;
@@ -134,6 +96,7 @@ Task<Result<smtp::PeerReply>> SmtpClientSession::read_reply() {
     }
     if (parser_.state() == smtp::ReplyParser::State::failed) co_return ErrorCode(Error::syntax);
     auto reply = parser_.take();
+    last_code_ = reply.code;
     co_return reply;
 }
 
@@ -174,7 +137,7 @@ Task<ErrorCode> SmtpClientSession::advance(
     switch (protocol.next()) {
         case smtp::ClientProtocol::Next::write: error = co_await write_flight(protocol); break;
         case smtp::ClientProtocol::Next::read: {
-            connection_->expires_after(patience_at(protocol.stage()));
+            wait_at_most(patience_at(protocol.stage()));
             auto reply = co_await read_reply();
             if (reply.has_error()) {
                 error = reply.error();
@@ -192,7 +155,7 @@ Task<ErrorCode> SmtpClientSession::advance(
 }
 
 Task<ErrorCode> SmtpClientSession::write_flight(smtp::ClientProtocol& protocol) {
-    connection_->expires_after(patience_at(protocol.stage()));
+    wait_at_most(patience_at(protocol.stage()));
     const auto flight = protocol.take_flight();
     auto error = co_await connection_->write(flight);
     if (error && connection_->has_input()) error = {};
@@ -243,7 +206,7 @@ Task<ErrorCode> SmtpClientSession::write_body(
         co_await take_early_reply(protocol);
         co_return ErrorCode();
     }
-    connection_->expires_after(smtp::kDataBlockTimeout);
+    wait_at_most(smtp::kDataBlockTimeout);
     const auto error = co_await connection_->write(octets);
     if (error && connection_->has_input()) {
         // The peer refused and closed before it had read all.
@@ -255,7 +218,7 @@ Task<ErrorCode> SmtpClientSession::write_body(
 
 // Decisions §2.7: replies are read whenever they are there, also while the body is written.
 Task<void> SmtpClientSession::take_early_reply(smtp::ClientProtocol& protocol) {
-    connection_->expires_after(smtp::kDataBlockTimeout);
+    wait_at_most(smtp::kDataBlockTimeout);
     auto reply = co_await read_reply();
     if (reply.has_value()) protocol.on_early_reply(*reply);
 }

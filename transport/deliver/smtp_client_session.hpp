@@ -1,14 +1,21 @@
-// One connected SMTP session with a peer, as the client: greeting, EHLO, transactions, QUIT. Drives
-// smtp::ClientProtocol over a Connection with a deadline for each step (RFC 5321 §4.5.3.2) and says
-// what happened; judging it is the agent's. Owned by the delivery agent while it works and by the
-// connection cache while it rests. Used on its lane only.
+// One connected SMTP session with a peer, as the client: greeting, EHLO, STARTTLS, AUTH,
+// transactions, QUIT. Drives smtp::ClientProtocol over a Connection with a deadline for each step
+// (RFC 5321 §4.5.3.2) and says what happened; judging it is the agent's. Owned by the delivery
+// agent while it works and by the connection cache while it rests. Used on its lane only.
 #pragma once
 
+#include "transport/base/task_runner.hpp"
 #include "transport/deliver/delivery_decision.hpp"
+#include "transport/deliver/tls_demand.hpp"
 #include "transport/net/connection.hpp"
 #include "transport/ports/body_store.hpp"
+#include "transport/ports/records/tls_records.hpp"
+#include "transport/ports/tls_contexts.hpp"
 #include "transport/smtp/client_protocol.hpp"
+#include "transport/smtp/limits.hpp"
+#include "transport/smtp/sasl_client.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -18,11 +25,34 @@
 
 namespace mailflow {
 
+// How to log in (RFC 4954) before the first message.
+struct SmtpLogin {
+    smtp::SaslClientSecrets secrets;
+    bool allow_plain = false;  // PLAIN and LOGIN also in clear
+};
+
+// What a session is to come to before its first message. What is pointed to outlives `open`.
+struct SessionPlan {
+    const TlsDemand* tls = nullptr;               // null: STARTTLS is not said
+    TlsContextPtr context{};                      // null: TLS cannot be had
+    const SmtpLogin* login = nullptr;             // null: nobody logs in
+    bool helo_only = false;                       // HELO at once: no extension, no STARTTLS
+    TaskRunner* worker = nullptr;                 // derives keys of SCRAM; null: on the lane
+    Duration patience = smtp::kEndOfDataTimeout;  // with a silent peer, whatever it owes us
+};
+
+// What TLS came to; for reports (RFC 8460) and for people.
+struct TlsOutcome {
+    TlsResultType type = TlsResultType::success;
+    std::string detail;  // of a failure
+};
+
 // Why a session could not be opened: a reply that refuses, or an error.
 struct OpenFailure {
     DeliveryStage stage = DeliveryStage::greeting;
     std::optional<smtp::PeerReply> reply;
     ErrorCode error;
+    std::string detail{};  // of starttls, handshake and auth: in our words
 };
 
 struct TransactionResult {
@@ -46,10 +76,22 @@ class SmtpClientSession {
         std::string ehlo_name,
         Dialect dialect = Dialect::smtp);
 
-    // Greeting, then EHLO, or HELO when the peer knows no EHLO. Nothing means open.
-    Task<std::optional<OpenFailure>> open();
+    // Greeting, then EHLO, or HELO when the peer knows no EHLO; STARTTLS as demanded and EHLO
+    // again; AUTH. Nothing means open.
+    Task<std::optional<OpenFailure>> open(const SessionPlan& plan);
 
     [[nodiscard]] const smtp::PeerExtensions& extensions() const noexcept { return extensions_; }
+
+    // Null: the session is in clear.
+    [[nodiscard]] const TlsFacts* tls() const noexcept { return tls_ ? &*tls_ : nullptr; }
+
+    // Nothing: TLS was not tried.
+    [[nodiscard]] const std::optional<TlsOutcome>& tls_outcome() const noexcept {
+        return tls_outcome_;
+    }
+
+    // The reply read last, of whatever stage; 0: none.
+    [[nodiscard]] int last_code() const noexcept { return last_code_; }
 
     // One transaction; `content` is read once, from its beginning (make_content_reader). The
     // session must be usable.
@@ -77,9 +119,21 @@ class SmtpClientSession {
   private:
     class ReplySink;
 
+    // The deadline of a step: never later than the plan allows.
+    void wait_at_most(Duration patience) {
+        connection_->expires_after(std::min(patience, patience_));
+    }
+
     Task<Result<smtp::PeerReply>> read_reply();
     Task<Result<smtp::PeerReply>> command(std::string_view line, Duration patience);
-    Task<std::optional<OpenFailure>> greet();
+    Task<std::optional<OpenFailure>> greet(bool helo_only);
+    Task<std::optional<OpenFailure>> encrypt(const SessionPlan& plan);
+    Task<std::optional<OpenFailure>> shake_hands(const SessionPlan& plan);
+    [[nodiscard]] OpenFailure tls_failed(
+        DeliveryStage stage, ErrorCode error, TlsResultType type, std::string detail);
+    Task<std::optional<OpenFailure>> log_in(const SessionPlan& plan);
+    Task<Result<smtp::PeerReply>> converse(
+        smtp::SaslClient& client, smtp::PeerReply reply, TaskRunner* worker);
     Task<ErrorCode> reset();
     Task<ErrorCode> advance(
         smtp::ClientProtocol& protocol, BodyReader& content, TransactionResult& result);
@@ -94,6 +148,10 @@ class SmtpClientSession {
     Dialect dialect_;
     smtp::PeerExtensions extensions_;
     smtp::ReplyParser parser_;
+    std::optional<TlsFacts> tls_;
+    std::optional<TlsOutcome> tls_outcome_;
+    int last_code_ = 0;
+    Duration patience_ = smtp::kEndOfDataTimeout;
     std::uint32_t transactions_ = 0;
     bool usable_ = false;
     bool needs_reset_ = false;

@@ -1,12 +1,13 @@
 // Delivers by SMTP: to the MX hosts of a domain, to smart hosts or to a mailbox server (which may
-// speak LMTP), host by host until every
-// recipient is settled. Asks mx_targets where, SmtpClientSession to say it, and delivery_decision
-// what follows; decides nothing itself. One a lane, used on it; any number of deliveries at once.
+// speak LMTP), host by host until every recipient is settled. Asks mx_targets where, SessionOpener
+// for sessions, SmtpClientSession to say it, and delivery_decision what follows; decides nothing
+// itself. One a lane, used on it; any number of deliveries at once.
 #pragma once
 
-#include "transport/deliver/connection_cache.hpp"
 #include "transport/deliver/delivery_agent.hpp"
+#include "transport/deliver/delivery_attempt.hpp"
 #include "transport/deliver/mx_targets.hpp"
+#include "transport/deliver/session_opener.hpp"
 #include "transport/net/network.hpp"
 #include "transport/ports/body_store.hpp"
 
@@ -24,6 +25,11 @@ class SmtpDeliveryAgent final : public DeliveryAgent {
         Network& network;
         Resolver& resolver;
         BodyStore& bodies;
+        // Null: without the feature.
+        PeerMemory* memory = nullptr;
+        const Secrets* secrets = nullptr;
+        AccessTokens* tokens = nullptr;
+        TaskRunner* worker = nullptr;  // derives keys of log-ins; null: on the lane
     };
 
     struct Settings {
@@ -37,42 +43,41 @@ class SmtpDeliveryAgent final : public DeliveryAgent {
 
     Task<DeliveryReport> deliver(DeliveryJob job) override;
 
-    void close_idle() noexcept override { cache_.close_all(); }
+    void close_idle() noexcept override { opener_.close_idle(); }
+
+    // For the sessions that begin from now on. Null: there is no TLS.
+    void set_tls_contexts(TlsContextsPtr contexts) noexcept {
+        opener_.set_tls_contexts(std::move(contexts));
+    }
 
     // Where we listen now: a target that is one of these would be a loop.
     void set_listeners(std::vector<Endpoint> listeners) {
         settings_.rules.listeners = std::move(listeners);
     }
 
-    [[nodiscard]] std::size_t idle_connections() const noexcept { return cache_.size(); }
+    [[nodiscard]] std::size_t idle_connections() const noexcept {
+        return opener_.idle_connections();
+    }
 
   private:
-    struct Attempt;
-
-    // A session ready for a transaction; without one, why.
-    struct Opened {
-        std::unique_ptr<SmtpClientSession> session;
-        std::optional<Judgement> failure;
-        bool reused = false;
-    };
+    using Attempt = DeliveryAttempt;
 
     Task<MxTargets> find_hosts(Attempt& attempt);
+    [[nodiscard]] HostPlan plan_for(const Attempt& attempt, const MailTarget& target) const;
+    [[nodiscard]] TlsDemand demand_for(const Attempt& attempt, const MailTarget& target) const;
     Task<void> try_host(Attempt& attempt, const MailTarget& target);
-    Task<Opened> open_session(
-        const ConnectionKey& key, const RemoteHost& host, const NextHop& hop, bool may_reuse);
     Task<void> hand_over(
         Attempt& attempt,
-        const RemoteHost& host,
+        const HostPlan& plan,
         SmtpClientSession& session,
         std::vector<std::size_t>& some,
         bool& was_dead);
     Task<Result<std::unique_ptr<BodyReader>>> open_content(
         const QueuedMessage& message, const QueuedRecipient& recipient);
-    void end(std::unique_ptr<SmtpClientSession> session);
 
     Parts parts_;
     Settings settings_;
-    ConnectionCache cache_;
+    SessionOpener opener_;
 };
 
 }  // namespace mailflow

@@ -250,6 +250,26 @@ Task<ErrorCode> Connection::write(std::string_view bytes) {
 
 Task<Result<TlsFacts>> Connection::start_tls(
     std::shared_ptr<ssl_ctx_st> context, MonotonicTime deadline, std::string* why) {
+    const std::string no_name;
+    auto facts = co_await encrypt(context, TlsRole::server, no_name, deadline, why);
+    co_return facts;
+}
+
+Task<Result<TlsFacts>> Connection::start_tls_as_client(
+    std::shared_ptr<ssl_ctx_st> context,
+    std::string server_name,
+    MonotonicTime deadline,
+    std::string* why) {
+    auto facts = co_await encrypt(context, TlsRole::client, server_name, deadline, why);
+    co_return facts;
+}
+
+Task<Result<TlsFacts>> Connection::encrypt(
+    const std::shared_ptr<ssl_ctx_st>& context,
+    TlsRole role,
+    const std::string& server_name,
+    MonotonicTime deadline,
+    std::string* why) {
     if (buffered() > 0) {
         throw std::logic_error("octets before a TLS handshake");
     }
@@ -259,7 +279,7 @@ Task<Result<TlsFacts>> Connection::start_tls(
         co_return end;
     }
     // In place before the handshake, so that closing the connection ends it.
-    auto encrypted = std::make_unique<TlsStream>(std::move(stream_), context, TlsRole::server);
+    auto encrypted = std::make_unique<TlsStream>(std::move(stream_), context, role, server_name);
     auto& tls = *encrypted;
     stream_ = std::move(encrypted);
     drained_ = true;

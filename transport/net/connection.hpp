@@ -70,6 +70,14 @@ class Connection final : private Deadline {
     Task<Result<TlsFacts>> start_tls(
         std::shared_ptr<ssl_ctx_st> context, MonotonicTime deadline, std::string* why);
 
+    // The same, we being its client; `server_name` goes into SNI unless empty. What the certificate
+    // is worth is for the caller to judge.
+    Task<Result<TlsFacts>> start_tls_as_client(
+        std::shared_ptr<ssl_ctx_st> context,
+        std::string server_name,
+        MonotonicTime deadline,
+        std::string* why);
+
     // From now on, every wait ends with Error::timed_out at `when`, and the stream is closed.
     void set_deadline(MonotonicTime when);
     void expires_after(Duration duration);
@@ -103,6 +111,12 @@ class Connection final : private Deadline {
 
   private:
     void on_expired() override;
+    Task<Result<TlsFacts>> encrypt(
+        const std::shared_ptr<ssl_ctx_st>& context,
+        TlsRole role,
+        const std::string& server_name,
+        MonotonicTime deadline,
+        std::string* why);
     // One read into the scratch: the octets, Error::would_block, or why there will be none.
     Result<std::string_view> receive() noexcept;
     [[nodiscard]] ErrorCode ended() const noexcept;

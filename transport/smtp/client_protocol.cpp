@@ -84,6 +84,7 @@ std::string deliver_by_parameter(const DeliverBy& deliver_by) {
 }  // namespace
 
 std::optional<Unfit> find_unfit(const PeerExtensions& peer, const MailTransaction& transaction) {
+    if (transaction.require_tls && !peer.require_tls) return Unfit::no_require_tls;
     if (transaction.binary && !(peer.binary_mime && peer.chunking)) return Unfit::needs_binary;
     if (peer.size && peer.max_size != 0 && transaction.size > peer.max_size)
         return Unfit::too_large;
@@ -113,6 +114,8 @@ std::string ClientProtocol::mail_command() const {
         command += " BODY=8BITMIME";
     }
     if (peer_.smtputf8 && needs_smtputf8(transaction_)) command += " SMTPUTF8";
+    // RFC 8689 §2. Only inside TLS does a host offer it that keeps to RFC 8689 §3.
+    if (transaction_.require_tls && peer_.require_tls) command += " REQUIRETLS";
     if (peer_.dsn) command += dsn_parameters(transaction_);
     if (peer_.mt_priority && transaction_.priority != 0) {
         command += " MT-PRIORITY=" + std::to_string(transaction_.priority);

@@ -27,6 +27,7 @@ struct MailTransaction {
     bool eight_bit = false;                // the content has octets over 127
     bool smtputf8_header = false;  // … in its header: SMTPUTF8 must be offered (RFC 6531 §3.1)
     bool binary = false;           // BODY=BINARYMIME, in a chunk (RFC 3030)
+    bool require_tls = false;      // REQUIRETLS (RFC 8689)
     // RFC 2033 §4.2: after the final dot each accepted recipient has a reply of its own.
     bool lmtp = false;
 
@@ -40,11 +41,12 @@ struct MailTransaction {
 
 // Why a transaction cannot be begun with this peer at all.
 enum class Unfit : std::uint8_t {
-    too_large,      // over the peer's SIZE (RFC 1870 §6.1): 5.3.4
-    needs_utf8,     // SMTPUTF8 needed and not offered (RFC 6531 §3.2): 5.6.7
-    needs_binary,   // BINARYMIME or CHUNKING not offered (RFC 3030 §3): 5.6.3
-    no_deliver_by,  // to be returned when late, and DELIVERBY is not offered (RFC 2852 §4): 5.3.3
-    too_late,       // … less time is left than the peer takes: 5.4.7
+    too_large,       // over the peer's SIZE (RFC 1870 §6.1): 5.3.4
+    needs_utf8,      // SMTPUTF8 needed and not offered (RFC 6531 §3.2): 5.6.7
+    needs_binary,    // BINARYMIME or CHUNKING not offered (RFC 3030 §3): 5.6.3
+    no_deliver_by,   // to be returned when late, and DELIVERBY is not offered (RFC 2852 §4): 5.3.3
+    too_late,        // … less time is left than the peer takes: 5.4.7
+    no_require_tls,  // REQUIRETLS asked for and not offered (RFC 8689 §4.2.1): 5.7.30
 };
 
 [[nodiscard]] std::optional<Unfit> find_unfit(

@@ -61,6 +61,8 @@ inline constexpr std::size_t kMaxPeerMechanisms = 32;
 inline constexpr std::chrono::seconds kConnectTimeout{30};
 inline constexpr std::chrono::minutes kGreetingTimeout{5};  // §4.5.3.2.1
 inline constexpr std::chrono::minutes kHelloTimeout{5};
+inline constexpr std::chrono::seconds kHandshakeTimeout{30};
+inline constexpr std::chrono::minutes kAuthTimeout{2};
 inline constexpr std::chrono::minutes kMailTimeout{5};        // §4.5.3.2.2
 inline constexpr std::chrono::minutes kRecipientTimeout{5};   // §4.5.3.2.3
 inline constexpr std::chrono::minutes kDataTimeout{2};        // §4.5.3.2.4

@@ -316,7 +316,8 @@ TEST_CASE("What a host cannot do, the next one may: else it fails", "[deliver][d
 TEST_CASE("RFC 8689: REQUIRETLS that no host can be asked for fails", "[deliver][decision]") {
     const auto judgement = judge_own(OwnFailure::requires_tls);
 
-    CHECK(judgement.verdict == Verdict::fail);
+    CHECK(judgement.verdict == Verdict::try_next_host);
+    CHECK(judge_exhausted(std::vector{judgement}).verdict == Verdict::fail);
     CHECK(judgement.status.status == EnhancedStatus{5, 7, 30});
 }
 

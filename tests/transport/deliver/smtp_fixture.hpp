@@ -2,6 +2,8 @@
 #pragma once
 
 #include "tests/support/fake_resolver.hpp"
+#include "tests/support/kept_peers.hpp"
+#include "tests/support/open_secrets.hpp"
 #include "tests/support/run_task.hpp"
 #include "tests/support/scripted_peer.hpp"
 #include "tests/transport/route/organization_maker.hpp"
@@ -63,8 +65,15 @@ struct SmtpFixture {
         auto connector = make_send_connector("Internet", {"smtp:*"});
         organization = std::make_shared<const Organization>(make_organization({connector}));
         agent = std::make_unique<SmtpDeliveryAgent>(
-            SmtpDeliveryAgent::Parts{test.lane, network, resolver, bodies},
+            SmtpDeliveryAgent::Parts{
+                test.lane, network, resolver, bodies, &memory, &secrets, nullptr, nullptr},
             SmtpDeliveryAgent::Settings{{}, {}, limits});
+    }
+
+    // For the deliveries to come.
+    void use(SendConnector connector) {
+        organization =
+            std::make_shared<const Organization>(make_organization({std::move(connector)}));
     }
 
     void serve_mx1(PeerScript script) { network.serve(mx1, std::move(script)); }
@@ -133,6 +142,8 @@ struct SmtpFixture {
     ScriptedNetwork network;
     FakeResolver resolver;
     EndingBody bodies;
+    KeptPeers memory;
+    OpenSecrets secrets;
     OrganizationPtr organization;
     std::unique_ptr<SmtpDeliveryAgent> agent;
 };

@@ -114,6 +114,9 @@ TEST_CASE("an idle connection ends with QUIT after its time", "[deliver][cache]"
 
 TEST_CASE("a session rests longer than the deadline of its last step", "[deliver][cache]") {
     SmtpFixture fixture({.max_idle = std::chrono::hours(2)});
+    auto connector = make_send_connector("Internet", {"smtp:*"});
+    connector.connection_inactivity_timeout = std::chrono::hours(2);
+    fixture.use(connector);
     fixture.serve_mx1({});
     fixture.deliver({"bob@fabrikam.com"});
 

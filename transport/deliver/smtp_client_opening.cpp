@@ -1,0 +1,269 @@
+// What a client session says before its first message.
+#include "transport/base/encoding.hpp"
+#include "transport/base/error.hpp"
+#include "transport/deliver/smtp_client_session.hpp"
+#include "transport/smtp/limits.hpp"
+
+#include <string_view>
+#include <utility>
+
+namespace mailflow {
+
+namespace {
+
+// Steps of one SASL exchange; SCRAM needs two.
+constexpr int kMaxSaslSteps = 8;
+
+OpenFailure failed_at(DeliveryStage stage, Result<smtp::PeerReply> reply) {
+    if (reply.has_error()) return {stage, std::nullopt, reply.error()};
+    return {stage, *std::move(reply), {}};
+}
+
+// RFC 8461 §5: a policy in testing mode changes nothing but what is counted.
+bool may_be_clear(const TlsDemand& demand) noexcept {
+    return demand.is_optional() || demand.testing;
+}
+
+std::optional<TlsOutcome> find_shortfall(const TlsDemand& demand, const TlsFacts& facts) {
+    if (demand.level >= TlsLevel::certificate_validation && !facts.peer_verified) {
+        return TlsOutcome{TlsResultType::certificate_not_trusted, "certificate not trusted"};
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+Task<std::optional<OpenFailure>> SmtpClientSession::open(const SessionPlan& plan) {
+    patience_ = plan.patience;
+    wait_at_most(smtp::kGreetingTimeout);
+    auto greeting = co_await read_reply();
+    if (greeting.has_error() || !greeting->is_completion()) {
+        co_return failed_at(DeliveryStage::greeting, std::move(greeting));
+    }
+    auto failure = co_await greet(plan.helo_only);
+    if (!failure && plan.tls != nullptr && plan.tls->level != TlsLevel::none) {
+        failure = co_await encrypt(plan);
+    }
+    if (!failure && plan.login != nullptr) {
+        failure = co_await log_in(plan);
+    }
+    usable_ = !failure;
+    co_return failure;
+}
+
+Task<std::optional<OpenFailure>> SmtpClientSession::greet(bool helo_only) {
+    extensions_ = {};
+    // RFC 2033 §4.1
+    const bool is_lmtp = dialect_ == Dialect::lmtp;
+    if (!helo_only) {
+        const std::string line = (is_lmtp ? "LHLO " : "EHLO ") + ehlo_name_ + "\r\n";
+        auto reply = co_await command(line, smtp::kHelloTimeout);
+        if (reply.has_value() && reply->is_completion()) {
+            extensions_ = smtp::parse_extensions(*reply);
+            co_return std::nullopt;
+        }
+        if (reply.has_error() || !reply->is_permanent() || is_lmtp) {
+            co_return failed_at(DeliveryStage::ehlo, std::move(reply));
+        }
+    }
+    // RFC 5321 §3.2: a server that refuses EHLO may be one from before it.
+    const std::string old_line = "HELO " + ehlo_name_ + "\r\n";
+    auto old_reply = co_await command(old_line, smtp::kHelloTimeout);
+    if (old_reply.has_value() && old_reply->is_completion()) {
+        co_return std::nullopt;
+    }
+    co_return failed_at(DeliveryStage::ehlo, std::move(old_reply));
+}
+
+// ---- STARTTLS
+
+OpenFailure SmtpClientSession::tls_failed(
+    DeliveryStage stage, ErrorCode error, TlsResultType type, std::string detail) {
+    tls_outcome_ = TlsOutcome{type, detail};
+    return {stage, std::nullopt, error, std::move(detail)};
+}
+
+Task<std::optional<OpenFailure>> SmtpClientSession::encrypt(const SessionPlan& plan) {
+    const bool optional = may_be_clear(*plan.tls);
+    if (!extensions_.start_tls || !plan.context) {
+        auto failure = tls_failed(
+            DeliveryStage::starttls,
+            Error::tls_failed,
+            TlsResultType::starttls_not_supported,
+            extensions_.start_tls ? "there is no TLS here" : "the host offers no STARTTLS");
+        if (optional) co_return std::nullopt;
+        co_return failure;
+    }
+    const std::string_view line = "STARTTLS\r\n";
+    auto reply = co_await command(line, smtp::kHelloTimeout);
+    if (reply.has_error()) {
+        co_return tls_failed(
+            DeliveryStage::starttls,
+            reply.error(),
+            TlsResultType::starttls_not_supported,
+            "no reply to STARTTLS: " + reply.error().message());
+    }
+    if (!reply->is_completion()) {
+        auto failure = tls_failed(
+            DeliveryStage::starttls,
+            {},
+            TlsResultType::starttls_not_supported,
+            "STARTTLS refused: " + reply->one_line());
+        // RFC 3207 §4.1: it is for the client to decide whether it goes on without.
+        if (optional && (reply->is_temporary() || reply->is_permanent()) && reply->code != 421) {
+            co_return std::nullopt;
+        }
+        failure.reply = *std::move(reply);
+        co_return failure;
+    }
+    // RFC 3207 §6; decisions 2.1: what stands behind the 220 is anybody's, and would be taken for
+    // words said inside TLS.
+    if (connection_->has_input()) {
+        co_return tls_failed(
+            DeliveryStage::starttls,
+            Error::syntax,
+            TlsResultType::validation_failure,
+            "octets in clear behind the reply to STARTTLS");
+    }
+    auto failure = co_await shake_hands(plan);
+    co_return failure;
+}
+
+Task<std::optional<OpenFailure>> SmtpClientSession::shake_hands(const SessionPlan& plan) {
+    const auto& demand = *plan.tls;
+    const auto deadline = connection_->lane().clock().monotonic() + smtp::kHandshakeTimeout;
+    connection_->clear_deadline();
+    std::string why;
+    auto facts =
+        co_await connection_->start_tls_as_client(plan.context, demand.sni, deadline, &why);
+    if (facts.has_error()) {
+        co_return tls_failed(
+            DeliveryStage::handshake,
+            facts.error(),
+            TlsResultType::validation_failure,
+            std::move(why));
+    }
+    tls_ = *std::move(facts);
+    tls_outcome_ = TlsOutcome{};
+    if (auto shortfall = find_shortfall(demand, *tls_)) {
+        tls_outcome_ = std::move(shortfall);
+        if (!demand.testing) {
+            co_return OpenFailure{
+                DeliveryStage::handshake, std::nullopt, Error::tls_failed, tls_outcome_->detail};
+        }
+    }
+    // RFC 3207 §4.2: what was said before is forgotten.
+    auto failure = co_await greet(false);
+    if (failure && !failure->reply) {
+        // Of TLS 1.3 the server's last word on our handshake comes here.
+        co_return tls_failed(
+            DeliveryStage::handshake,
+            failure->error,
+            TlsResultType::validation_failure,
+            "no reply to EHLO inside TLS: " + failure->error.message());
+    }
+    co_return failure;
+}
+
+// ---- AUTH
+
+namespace {
+
+OpenFailure not_logged_in(std::string detail) {
+    return {DeliveryStage::auth, std::nullopt, Error::unavailable, std::move(detail)};
+}
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string text;
+    for (const auto& word : words)
+        text.append(text.empty() ? "" : " ").append(word);
+    return text;
+}
+
+// RFC 4954 §4: an empty response is one `=`; one that makes the line too long waits for a 334.
+std::string auth_command(
+    smtp::ClientMechanism mechanism, const std::optional<std::string>& response) {
+    auto line = "AUTH " + std::string(smtp::name_of(mechanism));
+    if (response) {
+        const auto encoded = response->empty() ? "=" : base64_encode(*response);
+        if (line.size() + 1 + encoded.size() <= smtp::kMaxAuthLine) line += ' ' + encoded;
+    }
+    return line + "\r\n";
+}
+
+}  // namespace
+
+Task<std::optional<OpenFailure>> SmtpClientSession::log_in(const SessionPlan& plan) {
+    const auto& login = *plan.login;
+    auto secrets = login.secrets;
+    if (tls_) secrets.channel_binding = tls_->channel_binding;
+    const auto mechanism =
+        smtp::choose_mechanism(extensions_.auth, secrets, tls_.has_value(), login.allow_plain);
+    if (!mechanism) {
+        co_return not_logged_in(
+            extensions_.auth.empty()
+                ? std::string(
+                      tls_ ? "the host offers no AUTH" : "the host offers no AUTH without TLS")
+                : (tls_ ? "no usable mechanism among AUTH " : "without TLS none of AUTH ") +
+                      joined(extensions_.auth) + (tls_ ? "" : " can be used"));
+    }
+    smtp::SaslClient client(*mechanism, std::move(secrets));
+    const auto response = client.begin();
+    if (response.has_error()) {
+        co_return not_logged_in("AUTH could not be begun: " + response.error().message());
+    }
+    const auto line = auth_command(*mechanism, *response);
+    const bool response_waits = *response && line.find(' ', 5) == std::string::npos;
+    auto reply = co_await command(line, smtp::kAuthTimeout);
+    if (response_waits && reply.has_value() && reply->code == 334) {
+        const auto answer = base64_encode(**response) + "\r\n";
+        reply = co_await command(answer, smtp::kAuthTimeout);
+    }
+    if (reply.has_value() && reply->code == 334) {
+        reply = co_await converse(client, *std::move(reply), plan.worker);
+    }
+    if (reply.has_error()) {
+        co_return OpenFailure{DeliveryStage::auth, std::nullopt, reply.error()};
+    }
+    if (!reply->is_completion()) {
+        co_return OpenFailure{DeliveryStage::auth, *std::move(reply), {}};
+    }
+    // RFC 5802 §7: a server that does not know the password cannot prove it.
+    if (!client.is_server_proved()) {
+        co_return not_logged_in("the host did not prove that it knows the password");
+    }
+    co_return std::nullopt;
+}
+
+// RFC 4954 §4: from one 334 to the reply that is none.
+Task<Result<smtp::PeerReply>> SmtpClientSession::converse(
+    smtp::SaslClient& client, smtp::PeerReply reply, TaskRunner* worker) {
+    for (int step = 0; reply.code == 334; ++step) {
+        const auto challenge = base64_decode(reply.lines.front());
+        std::string answer = "*\r\n";
+        if (challenge.has_value() && step < kMaxSaslSteps) {
+            Result<std::string> octets = Error::syntax;
+            if (worker == nullptr) {
+                octets = client.answer(*challenge);
+            } else {
+                // SCRAM hashes thousands of times.
+                const auto derive = [&client, &challenge] {
+                    return client.answer(*challenge);
+                };
+                octets = co_await offload(*worker, derive);
+            }
+            if (octets.has_value()) answer = base64_encode(*octets) + "\r\n";
+        }
+        const bool cancelled = answer.front() == '*';
+        auto next = co_await command(answer, smtp::kAuthTimeout);
+        if (next.has_error() || cancelled) {
+            // Attack case 39: a 334 to `*` is no end either.
+            if (next.has_value() && next->code == 334) co_return ErrorCode(Error::syntax);
+            co_return next;
+        }
+        reply = *std::move(next);
+    }
+    co_return reply;
+}
+
+}  // namespace mailflow
