@@ -250,8 +250,8 @@ Task<ErrorCode> Connection::write(std::string_view bytes) {
 
 Task<Result<TlsFacts>> Connection::start_tls(
     std::shared_ptr<ssl_ctx_st> context, MonotonicTime deadline, std::string* why) {
-    const std::string no_name;
-    auto facts = co_await encrypt(context, TlsRole::server, no_name, deadline, why);
+    const TlsExpectation nothing;
+    auto facts = co_await encrypt(context, TlsRole::server, nothing, deadline, why);
     co_return facts;
 }
 
@@ -260,14 +260,25 @@ Task<Result<TlsFacts>> Connection::start_tls_as_client(
     std::string server_name,
     MonotonicTime deadline,
     std::string* why) {
-    auto facts = co_await encrypt(context, TlsRole::client, server_name, deadline, why);
+    TlsExpectation expectation;
+    expectation.server_name = std::move(server_name);
+    auto facts = co_await encrypt(context, TlsRole::client, expectation, deadline, why);
+    co_return facts;
+}
+
+Task<Result<TlsFacts>> Connection::start_tls_as_client(
+    std::shared_ptr<ssl_ctx_st> context,
+    TlsExpectation expectation,
+    MonotonicTime deadline,
+    std::string* why) {
+    auto facts = co_await encrypt(context, TlsRole::client, expectation, deadline, why);
     co_return facts;
 }
 
 Task<Result<TlsFacts>> Connection::encrypt(
     const std::shared_ptr<ssl_ctx_st>& context,
     TlsRole role,
-    const std::string& server_name,
+    const TlsExpectation& expectation,
     MonotonicTime deadline,
     std::string* why) {
     if (buffered() > 0) {
@@ -279,7 +290,10 @@ Task<Result<TlsFacts>> Connection::encrypt(
         co_return end;
     }
     // In place before the handshake, so that closing the connection ends it.
-    auto encrypted = std::make_unique<TlsStream>(std::move(stream_), context, role, server_name);
+    auto encrypted =
+        role == TlsRole::server
+            ? std::make_unique<TlsStream>(std::move(stream_), context, TlsRole::server)
+            : std::make_unique<TlsStream>(std::move(stream_), context, expectation);
     auto& tls = *encrypted;
     stream_ = std::move(encrypted);
     drained_ = true;

@@ -77,6 +77,12 @@ class Connection final : private Deadline {
         std::string server_name,
         MonotonicTime deadline,
         std::string* why);
+    // And compares the chain with TLSA records on the way.
+    Task<Result<TlsFacts>> start_tls_as_client(
+        std::shared_ptr<ssl_ctx_st> context,
+        TlsExpectation expectation,
+        MonotonicTime deadline,
+        std::string* why);
 
     // From now on, every wait ends with Error::timed_out at `when`, and the stream is closed.
     void set_deadline(MonotonicTime when);
@@ -114,7 +120,7 @@ class Connection final : private Deadline {
     Task<Result<TlsFacts>> encrypt(
         const std::shared_ptr<ssl_ctx_st>& context,
         TlsRole role,
-        const std::string& server_name,
+        const TlsExpectation& expectation,
         MonotonicTime deadline,
         std::string* why);
     // One read into the scratch: the octets, Error::would_block, or why there will be none.

@@ -1,5 +1,8 @@
 #include "transport/net/tls_facts.hpp"
 
+#include "transport/base/ascii.hpp"
+#include "transport/base/ip_address.hpp"
+
 #include <openssl/bio.h>
 #include <openssl/objects.h>
 #include <openssl/ssl.h>
@@ -7,6 +10,8 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <ctime>
 #include <string_view>
 
 namespace mailflow {
@@ -15,6 +20,8 @@ namespace {
 
 // A certificate of a peer may hold anything.
 constexpr int kMaxNames = 64;
+// Of a server, which may serve many domains.
+constexpr int kMaxServerNames = 1000;
 constexpr std::size_t kMaxText = 512;
 
 struct FreeOpenssl {
@@ -116,6 +123,79 @@ std::vector<std::string> emails_of(const X509& certificate) {
     return emails;
 }
 
+// RFC 6125 §6.4: lower case; a name with octets no DNS name on a wire of ours has is none.
+void add_name(const ASN1_STRING* text, std::vector<std::string>& into) {
+    const std::string_view octets(
+        reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+        static_cast<std::size_t>(ASN1_STRING_length(text)));
+    const bool is_plain =
+        std::all_of(octets.begin(), octets.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+    if (!octets.empty() && octets.size() <= kMaxText && is_plain) {
+        into.push_back(ascii::to_lower(octets));
+    }
+}
+
+void add_address(const ASN1_STRING* octets, std::vector<std::string>& into) {
+    const auto* data = ASN1_STRING_get0_data(octets);
+    const auto size = static_cast<std::size_t>(ASN1_STRING_length(octets));
+    IpAddress::Bytes bytes{};
+    if (size == 4) {
+        std::uint32_t value = 0;
+        for (std::size_t i = 0; i < size; ++i)
+            value = (value << 8) | data[i];
+        into.push_back(IpAddress::v4(value).text());
+    } else if (size == bytes.size()) {
+        std::copy_n(data, size, bytes.begin());
+        into.push_back(IpAddress::v6(bytes).text());
+    }
+}
+
+// RFC 5280 §4.2.1.6 dNSName and iPAddress.
+void read_names(const X509& certificate, TlsFacts& facts) {
+    const std::unique_ptr<GENERAL_NAMES, FreeOpenssl> names(static_cast<GENERAL_NAMES*>(
+        X509_get_ext_d2i(&certificate, NID_subject_alt_name, nullptr, nullptr)));
+    const int count = names ? std::min(sk_GENERAL_NAME_num(names.get()), kMaxServerNames) : 0;
+    for (int i = 0; i < count; ++i) {
+        const auto* name = sk_GENERAL_NAME_value(names.get(), i);
+        if (name->type == GEN_DNS) {
+            add_name(name->d.dNSName, facts.peer_names);
+        } else if (name->type == GEN_IPADD) {
+            add_address(name->d.iPAddress, facts.peer_addresses);
+        }
+    }
+}
+
+UtcTime time_of(const ASN1_TIME* time) {
+    std::tm parts{};
+    if (time == nullptr || ASN1_TIME_to_tm(time, &parts) != 1) return {};
+    const auto day = std::chrono::year(parts.tm_year + 1900) /
+                     std::chrono::month(static_cast<unsigned>(parts.tm_mon) + 1) /
+                     std::chrono::day(static_cast<unsigned>(parts.tm_mday));
+    return std::chrono::sys_days(day) + std::chrono::hours(parts.tm_hour) +
+           std::chrono::minutes(parts.tm_min) + std::chrono::seconds(parts.tm_sec);
+}
+
+ChainProblem problem_of(long result) noexcept {
+    switch (result) {
+        case X509_V_OK: return ChainProblem::none;
+        case X509_V_ERR_CERT_HAS_EXPIRED:
+        case X509_V_ERR_CERT_NOT_YET_VALID: return ChainProblem::dates;
+        case X509_V_ERR_HOSTNAME_MISMATCH: return ChainProblem::name;
+        case X509_V_ERR_DANE_NO_MATCH: return ChainProblem::tlsa;
+        default: return ChainProblem::untrusted;
+    }
+}
+
+// What a client may judge its server by.
+void read_server(SSL& ssl, const X509& certificate, TlsFacts& facts) {
+    read_names(certificate, facts);
+    facts.peer_not_before = time_of(X509_get0_notBefore(&certificate));
+    facts.peer_not_after = time_of(X509_get0_notAfter(&certificate));
+    const auto result = SSL_get_verify_result(&ssl);
+    facts.problem = problem_of(result);
+    if (result != X509_V_OK) facts.verify_error = X509_verify_cert_error_string(result);
+}
+
 // RFC 6066 §3: an ASCII name. A client may send any octets, and logs show them.
 std::string server_name_of(SSL& ssl) {
     const auto* given = SSL_get_servername(&ssl, TLSEXT_NAMETYPE_host_name);
@@ -151,7 +231,11 @@ TlsFacts read_tls_facts(SSL& ssl) {
     if (peer) {
         facts.peer_subject = subject_of(*peer);
         facts.peer_verified = SSL_get_verify_result(&ssl) == X509_V_OK;
-        facts.peer_emails = emails_of(*peer);
+        if (SSL_is_server(&ssl) != 0) {
+            facts.peer_emails = emails_of(*peer);
+        } else {
+            read_server(ssl, *peer, facts);
+        }
     }
     return facts;
 }

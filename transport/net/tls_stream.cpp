@@ -6,6 +6,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <new>
@@ -137,7 +138,49 @@ TlsStream::TlsStream(
     }
 }
 
+TlsStream::TlsStream(
+    std::unique_ptr<Stream> inner,
+    const std::shared_ptr<ssl_ctx_st>& context,
+    const TlsExpectation& expectation)
+    : TlsStream(std::move(inner), context, TlsRole::client, expectation.server_name) {
+    expect_dane(expectation);
+}
+
 TlsStream::~TlsStream() = default;
+
+// What OpenSSL cannot use (a whole certificate that is none) is as if it were not published (RFC
+// 7671 §4.3); with none left, the handshake authenticates nobody.
+void TlsStream::expect_dane(const TlsExpectation& expectation) {
+    if (expectation.tlsa.empty()) return;
+    dane_ = DaneMatch::unusable;
+    ERR_clear_error();
+    const auto* base = expectation.names.empty() ? nullptr : expectation.names.front().c_str();
+    if (SSL_dane_enable(ssl_.get(), base) <= 0) {
+        // Nothing can match then: the context was not made for it.
+        dane_ = DaneMatch::none;
+        ERR_clear_error();
+        return;
+    }
+    // RFC 7672 §3.1.1: of usage 3 neither names nor dates count.
+    SSL_dane_set_flags(ssl_.get(), DANE_FLAG_NO_DANE_EE_NAMECHECKS);
+    SSL_set_hostflags(ssl_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    for (std::size_t i = 1; i < expectation.names.size(); ++i)
+        SSL_add1_host(ssl_.get(), expectation.names[i].c_str());
+    for (const auto& record : expectation.tlsa) {
+        const auto* data = reinterpret_cast<const unsigned char*>(record.data.data());
+        const int added = SSL_dane_tlsa_add(
+            ssl_.get(), record.usage, record.selector, record.matching, data, record.data.size());
+        if (added > 0) dane_ = DaneMatch::none;
+    }
+    ERR_clear_error();
+}
+
+DaneMatch TlsStream::dane_match() const noexcept {
+    const bool matches = dane_ == DaneMatch::none &&
+                         SSL_get_verify_result(ssl_.get()) == X509_V_OK &&
+                         SSL_get0_dane_authority(ssl_.get(), nullptr, nullptr) >= 0;
+    return matches ? DaneMatch::matched : dane_;
+}
 
 ErrorCode TlsStream::judge(int result, Readiness& wants) noexcept {
     switch (SSL_get_error(ssl_.get(), result)) {
@@ -189,7 +232,9 @@ Task<ErrorCode> TlsStream::shake_hands(std::string* why) {
 }
 
 TlsFacts TlsStream::facts() const {
-    return read_tls_facts(*ssl_);
+    auto facts = read_tls_facts(*ssl_);
+    facts.dane = dane_match();
+    return facts;
 }
 
 // ---- octets

@@ -2,6 +2,7 @@
 // of its own, and lets its record buffers go when idle. Used on its lane only.
 #pragma once
 
+#include "transport/base/clock.hpp"
 #include "transport/net/lane.hpp"
 #include "transport/net/stream.hpp"
 
@@ -15,6 +16,37 @@ struct ssl_st;
 
 namespace mailflow {
 
+// RFC 6698 §2.1: one record a server's chain is compared with. `data` are octets.
+struct TlsaMatch {
+    std::uint8_t usage = 0;
+    std::uint8_t selector = 0;
+    std::uint8_t matching = 0;
+    std::string data;
+};
+
+// What a client looks for while the handshake has the server's chain in hand.
+struct TlsExpectation {
+    std::string server_name;         // SNI; empty: none
+    std::vector<TlsaMatch> tlsa;     // empty: the chain is verified against the trusted roots
+    std::vector<std::string> names;  // of usage 2, one of which the certificate must have
+};
+
+enum class DaneMatch : std::uint8_t {
+    not_asked,
+    unusable,  // OpenSSL could use none of the records
+    none,      // none of them matches
+    matched,   // one does, with the name and the dates its usage asks for
+};
+
+// Why a server's chain is not verified: what was found first.
+enum class ChainProblem : std::uint8_t {
+    none,
+    untrusted,  // leads nowhere, or is damaged
+    dates,      // past, or not yet
+    name,       // of DANE usage 2: none of the names
+    tlsa,       // none of the records matches
+};
+
 // What a handshake came to.
 struct TlsFacts {
     std::string version;      // `TLSv1.3`
@@ -26,6 +58,14 @@ struct TlsFacts {
     std::string peer_subject;
     bool peer_verified = false;            // chain and dates hold
     std::vector<std::string> peer_emails;  // rfc822Name entries and UPNs
+    // Of a server's certificate, to be judged by its client.
+    std::vector<std::string> peer_names;      // dNSName entries, lower case
+    std::vector<std::string> peer_addresses;  // iPAddress entries
+    UtcTime peer_not_before{};
+    UtcTime peer_not_after{};
+    ChainProblem problem = ChainProblem::none;
+    std::string verify_error;  // the problem in OpenSSL's words
+    DaneMatch dane = DaneMatch::not_asked;
     // RFC 9266 tls-exporter on 1.3, RFC 5929 tls-unique never: empty on 1.2.
     std::string channel_binding;
 
@@ -47,6 +87,11 @@ class TlsStream final : public Stream {
         const std::shared_ptr<ssl_ctx_st>& context,
         TlsRole role,
         const std::string& server_name = {});
+    // As a client that looks for more.
+    TlsStream(
+        std::unique_ptr<Stream> inner,
+        const std::shared_ptr<ssl_ctx_st>& context,
+        const TlsExpectation& expectation);
     ~TlsStream() override;
     TlsStream(const TlsStream&) = delete;
     TlsStream& operator=(const TlsStream&) = delete;
@@ -69,6 +114,10 @@ class TlsStream final : public Stream {
     [[nodiscard]] const Endpoint& remote() const noexcept override { return inner_->remote(); }
 
   private:
+    // RFC 7672 §3: gives OpenSSL the records before the handshake.
+    void expect_dane(const TlsExpectation& expectation);
+    [[nodiscard]] DaneMatch dane_match() const noexcept;
+
     // What OpenSSL calls for octets.
     struct Transport;
 
@@ -92,6 +141,7 @@ class TlsStream final : public Stream {
     bool acknowledged_ = false;  // the peer's last flight of the handshake
     bool drained_ = false;       // the last read left nothing that it could have returned
     bool closed_ = false;
+    DaneMatch dane_ = DaneMatch::not_asked;  // before the handshake: asked as `none`
 };
 
 // Shakes hands; closes the stream when `deadline` passes first: Error::timed_out then.
