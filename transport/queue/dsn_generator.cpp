@@ -295,9 +295,12 @@ bool DsnGenerator::is_over_limit(const DsnOrder& order) const {
         parts_.clock.monotonic());
 }
 
-// A notice of delay is not collected: it may be made yet, when the message is tried again.
+// A notice of delay is tracked and not collected: it may be made yet, when the message is tried
+// again.
 void DsnGenerator::withhold(const DsnOrder& order) {
+    constexpr std::string_view kWhy = "report withheld: its reader had too many within the hour";
     if (order.kind == DsnKind::delayed) {
+        track(order, nullptr, kWhy);
         return;
     }
     WithheldReport report{
@@ -312,7 +315,7 @@ void DsnGenerator::withhold(const DsnOrder& order) {
         report.status = status.status.is_given() ? status.status.text() : std::string();
     }
     limiter_.collect(std::move(report), parts_.clock.monotonic());
-    track(order, nullptr, "report withheld: its reader had too many within the hour");
+    track(order, nullptr, kWhy);
 }
 
 // Nobody is told; tracking says why, unless it did.

@@ -147,8 +147,11 @@ void QueueManager::deliver(
     ActiveMessage& active, RecipientReport report, const NextHop& hop, Duration took) {
     const auto number = report.recipient;
     auto& recipient = active.at(number);
-    const auto event =
-        hop.type == DeliveryType::mailbox ? TrackingEventId::deliver : TrackingEventId::send;
+    // Reference 12.1: wherever the mail of a mailbox is put, it has arrived; SEND is for what
+    // leaves.
+    const auto event = active.stored(number).target == RecipientTarget::mailbox
+                           ? TrackingEventId::deliver
+                           : TrackingEventId::send;
     journal(event, active, number, report.status, hop, took);
     const bool is_owed = owes_success(
         *active.message,

@@ -194,6 +194,27 @@ TEST_CASE("dsn_rate_limit: the excess comes to the postmaster in one notice", "[
     CHECK(f.messages_for("alice").size() == 3);
 }
 
+TEST_CASE("dsn_rate_limit: a notice of delay is tracked, and not collected", "[queue][dsn]") {
+    ReportFixture f;
+    f.organization.transport.dsn_rate_limit = 0;
+    f.smtp.answer_with([](const auto& job) { return report_deferred(job, "451 4.7.1 Not today"); });
+    f.start();
+    f.send("alice@contoso.com", {"carol@example.org"});
+
+    f.lane.advance(hours(4) + minutes(1));
+
+    const auto& events = f.tracking.events();
+    const auto withheld = std::find_if(events.begin(), events.end(), [](const auto& event) {
+        return event.event == TrackingEventId::dsn;
+    });
+    REQUIRE(withheld != events.end());
+    CHECK(contains(withheld->detail, "report withheld"));
+    CHECK(withheld->recipients == std::vector<std::string>{"carol@example.org"});
+    CHECK(f.messages_for("alice").empty());
+    f.lane.advance(hours(1) + minutes(2));
+    CHECK(f.messages_for("postmaster").empty());
+}
+
 TEST_CASE("dsn_rate_limit: what is collected is sent when the server stops", "[queue][dsn]") {
     ReportFixture f;
     f.organization.transport.dsn_rate_limit = 0;

@@ -31,6 +31,22 @@ TEST_CASE("an announced message is delivered at once and retired", "[queue][mana
     CHECK(event.recipients == std::vector<std::string>{"carol@example.org"});
 }
 
+TEST_CASE("what a mailbox server takes has been delivered, not sent", "[queue][manager]") {
+    const auto kind = GENERATE(DeliveryTarget::Kind::lmtp, DeliveryTarget::Kind::smtp);
+    QueueFixture f;
+    f.start();
+    auto message = f.make_message("bob@example.net", {"alice@contoso.com", "carol@example.org"});
+    message.recipients[0].place = {kind, "store.example:24"};
+    f.put(message);
+
+    f.manager->announce(std::make_shared<const QueuedMessage>(std::move(message)));
+    f.lane.poll();
+
+    CHECK(f.smtp.jobs().size() == 2);
+    CHECK(f.tracking.count(TrackingEventId::deliver) == 1);
+    CHECK(f.tracking.count(TrackingEventId::send) == 1);
+}
+
 TEST_CASE("a message delivered at once costs one change", "[queue][manager]") {
     QueueFixture f;
     f.start();
