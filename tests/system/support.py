@@ -55,7 +55,7 @@ def peer(name, program):
 
 def peer_environment(name):
     root = PEERS / name
-    libraries = [root / "usr/lib/postfix", root / "usr/lib/x86_64-linux-gnu"]
+    libraries = [root / "usr/lib/postfix", root / "usr/lib/dovecot", root / "usr/lib/x86_64-linux-gnu"]
     return dict(os.environ, LD_LIBRARY_PATH=":".join(str(path) for path in libraries))
 
 

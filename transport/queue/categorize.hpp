@@ -39,8 +39,8 @@ Task<Result<AdmittedRecipient>> admit_recipient(
 Task<Result<Categorized>> categorize(
     Directory& directory, OrganizationPtr organization, CategorizeRequest request);
 
-// `message` with recipients, variants, edits and prefix as categorized; more than `limit` recipients make
-// copies with ids of their own.
+// `message` with recipients, variants, edits and prefix as categorized; more than `limit`
+// recipients make copies with ids of their own.
 [[nodiscard]] Submission submission_of(
     QueuedMessage message, Categorized categorized, std::uint32_t limit, QueueIdSource& ids);
 
