@@ -5,6 +5,7 @@
 #include "config/standing_objects.hpp"
 #include "transport/base/ascii.hpp"
 
+#include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 
 namespace mailflow {
@@ -65,6 +66,48 @@ std::vector<Problem> settle_policy(const ObjectSet& objects, ObjectEdit& edit) {
     return problems;
 }
 
+// Reference 1.1, SourceTransportServers: a connector always has one.
+std::vector<Problem> settle_node_removal(
+    const ObjectSet& objects,
+    const std::string& title,
+    const std::string& fqdn,
+    const NodeSettings& node,
+    std::vector<ObjectChange>& changes) {
+    if (ascii::equal_ignoring_case(fqdn, node.fqdn)) {
+        return {{title, {}, "cannot be removed: it is this server itself"}};
+    }
+    std::vector<Problem> problems;
+    for (const auto& record : objects.objects) {
+        std::vector<Problem> ignored;
+        const bool sends = record.type == "send-connector";
+        auto document = sends ? read_document(record, ignored) : json::object();
+        if (document.empty()) {
+            continue;
+        }
+        json::array others;
+        const auto& servers = document.at("source_servers").as_array();
+        for (const auto& server : servers) {
+            if (!ascii::equal_ignoring_case(server.as_string(), fqdn)) others.push_back(server);
+        }
+        if (others.size() == servers.size()) {
+            continue;
+        }
+        if (others.empty()) {
+            problems.push_back(
+                {title,
+                 {},
+                 "is the last source server of send-connector \"" + record.name +
+                     "\" and cannot be removed: give that another one first, with smtpctl "
+                     "send-connector set \"" +
+                     record.name + "\" --source-server " + node.fqdn});
+            continue;
+        }
+        document["source_servers"] = std::move(others);
+        changes.push_back({record.type, record.name, json::serialize(document), {}});
+    }
+    return problems;
+}
+
 }  // namespace
 
 std::vector<Problem> settle_edit(const ObjectSet& objects, ObjectEdit edit) {
@@ -91,9 +134,14 @@ std::vector<Problem> settle_removal(
     const ObjectType& type,
     const std::string& name,
     const json::object& document,
+    const NodeSettings& node,
     std::vector<ObjectChange>& changes) {
     std::vector<Problem> problems;
     const auto title = schema::object_title(type, name);
+    const auto* fqdn = type.name == "node" ? document.if_contains("fqdn") : nullptr;
+    if (fqdn != nullptr) {
+        return settle_node_removal(objects, title, std::string(fqdn->as_string()), node, changes);
+    }
     if (is_standing(type.name, name)) {
         problems.push_back({title, {}, "cannot be removed: " + why_standing(type.name)});
     } else if (type.name == kPolicyType) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "config/schema/document.hpp"
+#include "transport/org/organization.hpp"
 #include "transport/ports/object_store.hpp"
 
 #include <boost/json/object.hpp>
@@ -25,12 +26,14 @@ struct ObjectEdit {
 
 [[nodiscard]] std::vector<schema::Problem> settle_edit(const ObjectSet& objects, ObjectEdit edit);
 
-// `document`: of the object that is to go.
+// `document`: of the object that is to go. A node leaves the source servers of send connectors that
+// have others.
 [[nodiscard]] std::vector<schema::Problem> settle_removal(
     const ObjectSet& objects,
     const schema::ObjectType& type,
     const std::string& name,
     const boost::json::object& document,
+    const NodeSettings& node,
     std::vector<ObjectChange>& changes);
 
 }  // namespace mailflow

@@ -18,12 +18,6 @@ constexpr Word<RecipientKind> kRecipientKinds[] = {
     {"contact", RecipientKind::contact},
     {"group", RecipientKind::group},
 };
-constexpr Word<SendUsage> kUsages[] = {
-    {"custom", SendUsage::custom},
-    {"internal", SendUsage::internal},
-    {"internet", SendUsage::internet},
-    {"partner", SendUsage::partner},
-};
 constexpr Word<ForwardedSender> kForwardedSenders[] = {
     {"srs", ForwardedSender::srs},
     {"mailbox", ForwardedSender::mailbox},
@@ -127,27 +121,6 @@ SystemMessage read_system_message(const std::string& name, const DocumentReader&
         .internal = reader.boolean("internal"),
         .text = reader.text("text"),
     };
-}
-
-SendConnector read_send_connector(const std::string& name, const DocumentReader& reader) {
-    SendConnector connector;
-    connector.name = name;
-    connector.enabled = reader.boolean("enabled");
-    connector.usage = reader.choice("usage", kUsages);
-    for (const auto& text : reader.list("address_spaces")) {
-        connector.address_spaces.push_back(AddressSpace::parse(text).value());
-    }
-    connector.scoped = reader.boolean("scoped");
-    connector.source_servers = reader.list("source_servers");
-    connector.routing =
-        reader.text("routing") == "smart-hosts" ? SendRouting::smart_hosts : SendRouting::mx;
-    for (const auto& text : reader.list("smart_hosts")) {
-        connector.smart_hosts.push_back(parse_smart_host(text).value());
-    }
-    connector.port = static_cast<std::uint16_t>(reader.number("port"));
-    connector.fqdn = reader.text("fqdn");
-    connector.max_message_size = reader.size_limit("max_message_size");
-    return connector;
 }
 
 namespace {

@@ -1,5 +1,5 @@
-// Normalised documents become the parts of an Organization, a function for each type (receive
-// connectors have a file of their own). Inside config only. Pure.
+// Normalised documents become the parts of an Organization, a function for each type
+// (connectors have files of their own). Inside config only. Pure.
 #pragma once
 
 #include "config/document_reader.hpp"
@@ -18,8 +18,6 @@ namespace mailflow {
 [[nodiscard]] AddressRewrite read_address_rewrite(
     const std::string& name, const DocumentReader& reader);
 [[nodiscard]] SystemMessage read_system_message(
-    const std::string& name, const DocumentReader& reader);
-[[nodiscard]] SendConnector read_send_connector(
     const std::string& name, const DocumentReader& reader);
 [[nodiscard]] TransportSettings read_transport_settings(const DocumentReader& reader);
 

@@ -3,8 +3,10 @@
 #include "config/address_policy_rules.hpp"
 #include "config/document_reader.hpp"
 #include "config/field_syntax.hpp"
+#include "config/object_secrets.hpp"
 #include "config/organization_documents.hpp"
 #include "config/receive_connector_document.hpp"
+#include "config/send_connector_document.hpp"
 #include "transport/base/ascii.hpp"
 
 #include <boost/json/array.hpp>
@@ -63,6 +65,9 @@ void complete_fields(
             fields["routing"] = is_none(fields, "smart_hosts") ? "mx" : "smart-hosts";
         }
     }
+    if (type.name == "node" && is_none(fields, "fqdn")) {
+        fields["fqdn"] = name;
+    }
     const bool named_by_domain = type.name == "accepted-domain" || type.name == "remote-domain";
     if (named_by_domain && is_none(fields, "domain")) {
         fields["domain"] = name;
@@ -95,7 +100,8 @@ json::object read_document(const ObjectRecord& record, std::vector<Problem>& pro
     if (error || !parsed.is_object()) {
         problems.push_back({{}, {}, "the stored document is not a JSON object"});
     } else {
-        const auto fields = canonical_fields(*type, parsed.get_object(), problems);
+        auto fields = canonical_fields(*type, parsed.get_object(), problems);
+        drop_empty_secrets(*type, fields);
         auto checked = schema::normalize(*type, fields);
         if (problems.size() == first) {
             problems.insert(problems.end(), checked.problems.begin(), checked.problems.end());
@@ -135,6 +141,8 @@ Organization::Parts load_organization(
             parts.remote_domains.push_back(read_remote_domain(record.name, reader));
         } else if (record.type == "system-message") {
             parts.system_messages.push_back(read_system_message(record.name, reader));
+        } else if (record.type == "node") {
+            parts.nodes.push_back(read_node(record.name, reader));
         }
     }
     sort_by_name(parts.accepted_domains);
@@ -144,6 +152,7 @@ Organization::Parts load_organization(
     sort_by_name(parts.address_rewrites);
     sort_by_name(parts.remote_domains);
     sort_by_name(parts.system_messages);
+    sort_by_name(parts.nodes);
     std::stable_sort(
         parts.address_policies.begin(), parts.address_policies.end(), [](auto& a, auto& b) {
             return a.priority < b.priority;
@@ -160,6 +169,8 @@ schema::CheckedDocument make_document(
     std::vector<Problem> problems;
     if (type.name == "receive-connector") {
         apply_usage(completed, problems);
+    } else if (type.name == "send-connector") {
+        apply_send_usage(completed);
     }
     refuse_read_only(type, fields, problems);
     complete_fields(type, name, completed, node);

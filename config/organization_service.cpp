@@ -5,12 +5,12 @@
 #include "config/catch_all_rules.hpp"
 #include "config/change_set.hpp"
 #include "config/object_rules.hpp"
+#include "config/object_secrets.hpp"
 #include "config/organization_loader.hpp"
 #include "config/reference_warnings.hpp"
 #include "config/schema/suggestion.hpp"
 #include "config/service_outcomes.hpp"
 #include "config/standing_objects.hpp"
-#include "config/toml_text.hpp"
 #include "config/validation.hpp"
 #include "transport/base/ascii.hpp"
 
@@ -23,14 +23,6 @@ namespace mailflow {
 namespace json = boost::json;
 using schema::ObjectType;
 using schema::Problem;
-
-// What an edit would do, before it is checked against the other objects.
-struct OrganizationService::Draft {
-    std::string title;
-    std::vector<ObjectChange> changes;
-    json::object before;
-    json::object after;
-};
 
 namespace {
 
@@ -153,7 +145,7 @@ Task<Result<std::vector<Problem>>> OrganizationService::open(FirstStart first) {
 }
 
 // A store of an older program has no default policy: recipients keep their addresses until it is
-// applied.
+// applied. A node may have another name or site since the last start.
 Task<ErrorCode> OrganizationService::add_standing_objects() {
     std::vector<Problem> unreadable;
     const auto parts = load_organization(objects_, parts_.node, unreadable);
@@ -161,6 +153,8 @@ Task<ErrorCode> OrganizationService::add_standing_objects() {
         co_return ErrorCode();
     }
     auto changes = missing_standing_objects(objects_, parts, false);
+    const auto moved = moved_node(objects_, parts);
+    changes.insert(changes.end(), moved.begin(), moved.end());
     if (changes.empty()) {
         co_return ErrorCode();
     }
@@ -247,7 +241,11 @@ Task<ChangeOutcome> OrganizationService::create_object(
     }
     Draft draft{title, {}, {}, {}};
     auto problems =
-        settle_edit(objects_, {type, request.name, nullptr, made.document, draft.changes});
+        seal_secrets(parts_.secrets, {type, request.name, request.name, nullptr, made.document});
+    if (!problems.empty()) {
+        co_return refused_outcome(std::move(problems));
+    }
+    problems = settle_edit(objects_, {type, request.name, nullptr, made.document, draft.changes});
     if (!problems.empty()) {
         co_return refused_outcome(std::move(problems));
     }
@@ -303,6 +301,11 @@ Task<ChangeOutcome> OrganizationService::set_object(const ObjectType& type, Chan
         named_document(type, record->name, current),
         {}};
     problems =
+        seal_secrets(parts_.secrets, {type, record->name, name_after, &current, edited.document});
+    if (!problems.empty()) {
+        co_return refused_outcome(std::move(problems));
+    }
+    problems =
         settle_edit(objects_, {type, record->name, &current, edited.document, draft.changes});
     if (!problems.empty()) {
         co_return refused_outcome(std::move(problems));
@@ -335,7 +338,8 @@ Task<ChangeOutcome> OrganizationService::remove_object(
         {{request.type, record->name, {}, {}}},
         named_document(type, record->name, current),
         {}};
-    auto problems = settle_removal(objects_, type, record->name, current, draft.changes);
+    auto problems =
+        settle_removal(objects_, type, record->name, current, parts_.node, draft.changes);
     if (!problems.empty()) {
         co_return refused_outcome(std::move(problems));
     }

@@ -6,6 +6,7 @@
 
 #include "config/change_request.hpp"
 #include "config/change_set.hpp"
+#include "config/configuration_plan.hpp"
 #include "config/mx_answers.hpp"
 #include "config/recipient_service.hpp"
 #include "config/schema/document.hpp"
@@ -13,6 +14,7 @@
 #include "transport/org/organization.hpp"
 #include "transport/ports/object_store.hpp"
 #include "transport/ports/recipient_store.hpp"
+#include "transport/ports/secrets.hpp"
 
 #include <boost/json/object.hpp>
 
@@ -28,6 +30,22 @@ namespace mailflow {
 struct RefusedBinding {
     Endpoint binding;
     std::string reason;
+};
+
+struct ExportRequest {
+    bool shared = false;        // without what belongs to this node alone: its receive connectors
+    bool with_secrets = false;  // sealed: of use where the same key file is
+};
+
+struct ApplyRequest {
+    std::string text;
+    ChangeAuthor author;
+    bool what_if = false;
+};
+
+struct ApplyOutcome {
+    ChangeOutcome result;
+    std::vector<ObjectDifference> differences;  // also of recipients
 };
 
 class OrganizationService {
@@ -50,6 +68,7 @@ class OrganizationService {
         HasCertificate has_certificate = {};  // empty: nobody knows
         HashPassword hash_password = {};      // called only when a mailbox gets a password
         FindMx find_mx = {};                  // empty: the DNS is asked nothing
+        Secrets* secrets = nullptr;           // null: objects cannot hold secrets
     };
 
     explicit OrganizationService(Parts parts);
@@ -82,7 +101,10 @@ class OrganizationService {
 
     Task<Result<std::vector<ObjectVersion>>> history(std::size_t limit);
     // Everything as one TOML text.
-    Task<Result<std::string>> export_toml();
+    Task<Result<std::string>> export_toml(ExportRequest request = {});
+    // Makes everything as a TOML text says: objects in one transaction, then recipients, a batch
+    // in each.
+    Task<ApplyOutcome> apply_toml(ApplyRequest request);
 
     // Null before `open`.
     [[nodiscard]] OrganizationPtr organization() const noexcept { return organization_; }
@@ -103,7 +125,13 @@ class OrganizationService {
         OrganizationService& service_;
     };
 
-    struct Draft;
+    // What an edit would do, before it is checked against the other objects.
+    struct Draft {
+        std::string title;
+        std::vector<ObjectChange> changes;
+        boost::json::object before;
+        boost::json::object after;
+    };
 
     Task<void> take_turn();
     void end_turn() noexcept;
@@ -116,6 +144,20 @@ class OrganizationService {
     Task<ChangeOutcome> set_recipient(RecipientKind kind, ChangeRequest request);
     Task<ChangeOutcome> remove_recipient(RecipientKind kind, ChangeRequest request);
     Task<ErrorCode> publish_changes();
+
+    Task<ErrorCode> export_recipients(std::string& text);
+    Task<void> apply_recipients(
+        const WrittenConfiguration& written,
+        const ApplyRequest& request,
+        OrganizationPtr organization,
+        ApplyOutcome& answer);
+    Task<void> apply_batch(
+        ImportRequest request, OrganizationPtr organization, ApplyOutcome& answer);
+    Task<void> remove_others(
+        RecipientKind kind,
+        const WrittenConfiguration& written,
+        const ApplyRequest& request,
+        ApplyOutcome& answer);
 
     Task<ErrorCode> refresh();
     Task<ErrorCode> add_standing_objects();

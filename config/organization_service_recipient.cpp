@@ -1,10 +1,9 @@
 // The part of OrganizationService that concerns recipients: turns for the RecipientService, the
-// first start, domains in use, policies applied, export.
+// first start, domains in use, policies applied.
 #include "config/change_set.hpp"
 #include "config/organization_loader.hpp"
 #include "config/organization_service.hpp"
 #include "config/service_outcomes.hpp"
-#include "config/toml_text.hpp"
 #include "config/validation.hpp"
 #include "transport/base/ascii.hpp"
 #include "transport/base/error.hpp"
@@ -291,45 +290,6 @@ Task<ErrorCode> OrganizationService::mark_applied(std::string policy, ChangeAuth
     publish(
         std::make_shared<const Organization>(load_organization(objects_, parts_.node, problems)));
     co_return ErrorCode();
-}
-
-Task<Result<std::string>> OrganizationService::export_toml() {
-    const auto error = co_await refresh();
-    if (error) {
-        co_return error;
-    }
-    auto text = toml_header();
-    for (const auto& type : schema::object_types()) {
-        for (const auto& record : objects_.objects) {
-            std::vector<Problem> ignored;
-            if (record.type == type.name) {
-                text += toml_object(type, record.name, read_document(record, ignored));
-            }
-        }
-    }
-    std::string after;
-    for (;;) {
-        const auto page = co_await parts_.recipients.page(after, kPageSize);
-        if (!page) {
-            co_return page.error();
-        }
-        for (const auto& recipient : *page) {
-            auto document = recipient_document(recipient);
-            if (recipient.kind == RecipientKind::group) {
-                auto members = co_await recipients_.all_members(recipient.name);
-                if (!members) {
-                    co_return members.error();
-                }
-                document["members"] = std::move(*members);
-            }
-            text += toml_object(type_of(recipient.kind), recipient.name, document);
-        }
-        if (page->size() < kPageSize) {
-            break;
-        }
-        after = page->back().name;
-    }
-    co_return text;
 }
 
 }  // namespace mailflow

@@ -1,5 +1,6 @@
 #include "config/service_outcomes.hpp"
 
+#include "config/object_secrets.hpp"
 #include "transport/base/error.hpp"
 
 namespace mailflow {
@@ -39,11 +40,12 @@ ChangeOutcome failed_outcome(ErrorCode error) {
 
 json::object named_document(
     const schema::ObjectType& type, const std::string& name, const json::object& document) {
+    auto shown = without_secrets(type, document);
     if (type.single) {
-        return document;
+        return shown;
     }
     json::object named = {{"name", name}};
-    for (const auto& member : document)
+    for (const auto& member : shown)
         named[member.key()] = member.value();
     return named;
 }

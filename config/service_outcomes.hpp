@@ -14,7 +14,7 @@ namespace mailflow {
 // The store did not take the change; a conflict says what to do.
 [[nodiscard]] ChangeOutcome failed_outcome(ErrorCode error);
 
-// `name` first, where the type has names, then the fields.
+// `name` first, where the type has names, then the fields; secrets only say that they are there.
 [[nodiscard]] boost::json::object named_document(
     const schema::ObjectType& type, const std::string& name, const boost::json::object& document);
 

@@ -17,6 +17,14 @@ using schema::Problem;
 namespace {
 
 constexpr std::string_view kRemoteDomainType = "remote-domain";
+constexpr std::string_view kNodeType = "node";
+
+const Node* find_node(const Organization::Parts& parts) {
+    for (const auto& node : parts.nodes) {
+        if (ascii::equal_ignoring_case(node.fqdn, parts.node.fqdn)) return &node;
+    }
+    return nullptr;
+}
 
 ObjectChange made(
     std::string_view type,
@@ -59,7 +67,22 @@ std::vector<ObjectChange> missing_standing_objects(
         changes.push_back(
             made(kRemoteDomainType, kDefaultRemoteDomain, {{"domain", "*"}}, node, false));
     }
+    if (find_node(parts) == nullptr) {
+        const json::object fields = {{"fqdn", node.fqdn}, {"site", node.site}};
+        changes.push_back(made(kNodeType, node.fqdn, fields, node, false));
+    }
     return changes;
+}
+
+std::vector<ObjectChange> moved_node(const ObjectSet& objects, const Organization::Parts& parts) {
+    const auto* stored = find_node(parts);
+    if (stored == nullptr || stored->site == parts.node.site) {
+        return {};
+    }
+    std::vector<Problem> ignored;
+    auto document = read_document(*find_object(objects, kNodeType, stored->name), ignored);
+    document["site"] = parts.node.site;
+    return {{std::string(kNodeType), stored->name, json::serialize(document), {}}};
 }
 
 std::string said_of_standing(const ObjectChange& made) {

@@ -1,7 +1,7 @@
-// Objects that are always there: the address policy for everybody without another one, and the
-// remote domain for every domain without another one (reference 4.3, 5.5). Made at the first start,
-// and in a store that an older program made; they cannot go or change what they stand for. Inside
-// config only. Pure.
+// Objects that are always there: the address policy for everybody without another one, the remote
+// domain for every domain without another one (reference 4.3, 5.5), and this node. Made at the
+// first start, and in a store that an older program made; they cannot go or change what they stand
+// for. Inside config only. Pure.
 #pragma once
 
 #include "config/schema/document.hpp"
@@ -23,6 +23,10 @@ inline constexpr std::string_view kDefaultRemoteDomain = "Default";
 // recipient has its address already.
 [[nodiscard]] std::vector<ObjectChange> missing_standing_objects(
     const ObjectSet& objects, const Organization::Parts& parts, bool applied);
+
+// This node as its bootstrap file has it now, when the stored one stands in another site.
+[[nodiscard]] std::vector<ObjectChange> moved_node(
+    const ObjectSet& objects, const Organization::Parts& parts);
 
 // What the administrator hears of one of them that is made.
 [[nodiscard]] std::string said_of_standing(const ObjectChange& made);

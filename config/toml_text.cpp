@@ -44,6 +44,10 @@ std::string toml_header() {
     return "# Configuration of a mailflow organization, written by `smtpctl config export`.\n";
 }
 
+std::string toml_nothing(const schema::ObjectType& type) {
+    return std::string(type.toml_name) + " = []\n";
+}
+
 std::string toml_object(
     const schema::ObjectType& type, std::string_view name, const json::object& document) {
     const auto table = std::string(type.toml_name);

@@ -14,6 +14,9 @@ namespace mailflow {
 
 // Stands at the top of an export.
 [[nodiscard]] std::string toml_header();
+// `send_connector = []`: there is none, and whoever applies the text removes theirs. Stands above
+// all tables.
+[[nodiscard]] std::string toml_nothing(const schema::ObjectType& type);
 // One object as a table (`[transport_config]`) or an element of an array of tables
 // (`[[send_connector]]`), with an empty line before it.
 [[nodiscard]] std::string toml_object(

@@ -38,6 +38,8 @@ constexpr std::array<Unit, 5> kDurationUnits = {{
 }};
 
 constexpr std::size_t kMaxTextLength = 1024;
+// How sealed secrets begin (transport/ports/secrets.hpp).
+constexpr std::string_view kSealedSecret = "sealed:";
 
 // Leading digits as a number, and what stands behind them without blanks.
 struct Quantity {
@@ -210,13 +212,15 @@ CheckedValue check_text(const Field& field, const std::string& text) {
     return {json::value(text), {}};
 }
 
-// As it is written, blanks and all.
-CheckedValue check_secret_value(const json::value& value) {
+// As it is written, blanks and all. Sealed text is longer than what it seals.
+CheckedValue check_secret_value(const Field& field, const json::value& value) {
     const auto* text = value.if_string();
     if (text == nullptr) {
         return {json::value(), "is no text"};
     }
-    auto problem = check_secret(*text);
+    const bool sealed = text->starts_with(kSealedSecret);
+    const auto longest = longest_secret(field);
+    auto problem = check_secret(*text, sealed ? 2 * longest + kMaxSecretLength : longest);
     return problem.empty() ? CheckedValue{value, {}} : CheckedValue{json::value(), problem};
 }
 
@@ -272,12 +276,16 @@ std::string format_duration(std::chrono::milliseconds duration) {
     return "0s";
 }
 
-std::string check_secret(std::string_view text) {
+std::size_t longest_secret(const Field& field) {
+    return has_character_limit(field) ? field.maximum : kMaxSecretLength;
+}
+
+std::string check_secret(std::string_view text, std::size_t longest) {
     if (text.empty()) {
         return "is empty";
     }
-    if (text.size() > kMaxSecretLength) {
-        return "is too long: at most " + std::to_string(kMaxSecretLength) + " octets";
+    if (text.size() > longest) {
+        return "is too long: at most " + std::to_string(longest) + " octets";
     }
     if (std::any_of(text.begin(), text.end(), ascii::is_control)) {
         return "holds a control character: write one line of plain text";
@@ -287,7 +295,7 @@ std::string check_secret(std::string_view text) {
 
 CheckedValue check_value(const Field& field, const json::value& value) {
     if (field.kind == ValueKind::secret) {
-        return check_secret_value(value);
+        return check_secret_value(field, value);
     }
     const auto written = scalar_text(value);
     if (!written) {
@@ -384,7 +392,7 @@ std::string describe_values(const Field& field) {
                    "smtp:HOST[:PORT]";
         case ValueKind::status_code: return "a status code such as 5.7.1 or 4.4.7";
         case ValueKind::secret:
-            return "one line of at most " + std::to_string(kMaxSecretLength) +
+            return "one line of at most " + std::to_string(longest_secret(field)) +
                    " octets; smtpctl takes - and asks for it, or none to remove it";
     }
     return {};

@@ -14,7 +14,7 @@
 namespace mailflow::schema {
 
 constexpr std::string_view kUnlimited = "unlimited";
-// Octets of a secret.
+// Octets of a secret whose field has no limit of its own.
 constexpr std::size_t kMaxSecretLength = 256;
 
 // `36 MB`, `64kb`, `1048576` (octets): 1024-based, blank optional. Nothing when it is no size.
@@ -43,8 +43,12 @@ struct CheckedValue {
 // Characters of UTF-8 text: octets that begin one.
 [[nodiscard]] std::size_t count_characters(std::string_view text);
 
+// Octets a secret of this field may have.
+[[nodiscard]] std::size_t longest_secret(const Field& field);
+
 // Empty when `text` may be a secret, else what is wrong with it, without repeating it.
-[[nodiscard]] std::string check_secret(std::string_view text);
+[[nodiscard]] std::string check_secret(
+    std::string_view text, std::size_t longest = kMaxSecretLength);
 
 // What a value must look like, for messages and help: `a size from 64 KB to 2 GB, or unlimited`.
 [[nodiscard]] std::string describe_values(const Field& field);

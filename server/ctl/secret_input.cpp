@@ -13,8 +13,8 @@ namespace mailflow::ctl {
 
 namespace {
 
-// Longer lines are cut; they are over the limit anyway.
-constexpr std::size_t kMaxLine = 4096;
+// Longer lines are cut; they are over any limit anyway.
+constexpr std::size_t kMaxLine = 16384;
 
 // The terminal does not show what is typed as long as this lives.
 class NoEcho {
@@ -70,8 +70,8 @@ std::string read_line(int terminal) {
     }
 }
 
-std::string checked(std::string secret) {
-    const auto problem = schema::check_secret(secret);
+std::string checked(std::string secret, std::size_t longest) {
+    const auto problem = schema::check_secret(secret, longest);
     if (!problem.empty()) {
         throw Failure("the password " + problem);
     }
@@ -83,7 +83,7 @@ std::string checked(std::string secret) {
 boost::json::value secret_value(
     const schema::Field& field, const std::string& value, const ReadSecret& read) {
     if (value == "-") {
-        return boost::json::value(read(std::string(field.name)));
+        return boost::json::value(read(std::string(field.name), schema::longest_secret(field)));
     }
     if (value == "none") {
         return nullptr;
@@ -96,7 +96,7 @@ boost::json::value secret_value(
         flag + " - and type it or pipe it in; " + flag + " none removes it");
 }
 
-std::string read_secret_line(std::istream& in) {
+std::string read_secret_line(std::istream& in, std::size_t longest) {
     std::string line;
     if (!std::getline(in, line)) {
         throw Failure("the password is missing: the input has no line");
@@ -104,13 +104,13 @@ std::string read_secret_line(std::istream& in) {
     if (line.ends_with('\r')) {
         line.pop_back();
     }
-    return checked(std::move(line));
+    return checked(std::move(line), longest);
 }
 
-std::string ask_secret(int terminal, const std::string& question) {
+std::string ask_secret(int terminal, const std::string& question, std::size_t longest) {
     const NoEcho silence(terminal);
     say(terminal, question + ": ");
-    auto first = checked(read_line(terminal));
+    auto first = checked(read_line(terminal), longest);
     say(terminal, question + ", once more: ");
     if (read_line(terminal) != first) {
         throw Failure("the two are not the same; nothing was changed");

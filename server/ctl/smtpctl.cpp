@@ -27,9 +27,9 @@ bool ask_on_terminal(const std::string& question) {
     return answer == "y" || answer == "Y" || answer == "yes";
 }
 
-std::string read_secret(const std::string& question) {
-    return ::isatty(STDIN_FILENO) != 0 ? ask_secret(STDIN_FILENO, question)
-                                       : read_secret_line(std::cin);
+std::string read_secret(const std::string& question, std::size_t longest) {
+    return ::isatty(STDIN_FILENO) != 0 ? ask_secret(STDIN_FILENO, question, longest)
+                                       : read_secret_line(std::cin, longest);
 }
 
 std::string socket_path(const Arguments& arguments) {

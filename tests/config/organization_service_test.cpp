@@ -369,22 +369,28 @@ TEST_CASE("a change that shuts the world out is made and warned of", "[config][s
 
 TEST_CASE("what was wrong before does not stop an edit elsewhere", "[config][service]") {
     Fixture fixture;
-    REQUIRE(fixture.create("send-connector", "Internet", {{"address_spaces", {"*"}}}).ok());
-    OrganizationService moved(
-        {fixture.objects, fixture.recipients, {"new.contoso.com", "default"}, nullptr});
+    auto broken = fixture.create("send-connector", "Internet", {{"address_spaces", {"*"}}}).after;
+    broken.erase("name");
+    broken["source_servers"] = json::array{"gone.contoso.com"};
+    const auto version = fixture.test.run(fixture.objects.read_all()).value().version;
+    std::vector<ObjectChange> changes = {
+        {"send-connector", "Internet", json::serialize(broken), {}}};
+    REQUIRE(fixture.test.run(fixture.objects.change(version, changes, fixture.author)));
+    OrganizationService later(
+        {fixture.objects, fixture.recipients, {"mail.contoso.com", "default"}, nullptr});
 
-    const auto problems = fixture.test.run(moved.open({}));
+    const auto problems = fixture.test.run(later.open({}));
     const auto elsewhere =
-        fixture.test.run(moved.create({"accepted-domain", "fabrikam.com", {}, fixture.author}));
+        fixture.test.run(later.create({"accepted-domain", "fabrikam.com", {}, fixture.author}));
     const auto there =
-        fixture.test.run(moved.set({"send-connector", "Internet", {{"port", 26}}, fixture.author}));
+        fixture.test.run(later.set({"send-connector", "Internet", {{"port", 26}}, fixture.author}));
     const auto mended = fixture.test.run(
-        moved.set({"send-connector", "Internet", {{"source_servers", ""}}, fixture.author}));
+        later.set({"send-connector", "Internet", {{"source_servers", ""}}, fixture.author}));
 
     REQUIRE(problems.has_value());
     REQUIRE(problems->size() == 1);
-    CHECK_THAT((*problems)[0].text(), Catch::Contains("mail.contoso.com is not a known node"));
-    CHECK(moved.organization() != nullptr);
+    CHECK_THAT((*problems)[0].text(), Catch::Contains("gone.contoso.com is not a known node"));
+    CHECK(later.organization() != nullptr);
     CHECK(elsewhere.ok());
     CHECK(there.status == Status::refused);
     CHECK(mended.ok());

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -89,19 +90,192 @@ TEST_CASE("routing is by MX or by smart hosts, never both or neither", "[config]
 }
 
 TEST_CASE("source servers are known nodes and never none", "[config][validation]") {
+    auto known = sound_parts();
+    known.nodes = {{"here", "mail.contoso.com"}, {"there", "mx2.contoso.com", "paris"}};
+    known.send_connectors[0].source_servers = {"MX2.contoso.com"};
     auto none = sound_parts();
     none.send_connectors[0].source_servers.clear();
     auto unknown = sound_parts();
+    unknown.nodes = known.nodes;
     unknown.send_connectors[0].source_servers = {"MAIL.contoso.com", "other.contoso.com"};
 
+    CHECK(problems_of(known) == "");
     CHECK(
         problems_of(none) ==
-        "send-connector \"Internet\", source_servers: needs at least one node, such as "
+        "send-connector \"Internet\", source_servers: needs at least one node: write "
         "mail.contoso.com\n");
     CHECK(
         problems_of(unknown) ==
         "send-connector \"Internet\", source_servers: other.contoso.com is not a known node: write "
-        "mail.contoso.com\n");
+        "mail.contoso.com or mx2.contoso.com, or make it known first, with smtpctl node create "
+        "other.contoso.com\n");
+}
+
+TEST_CASE("nodes have a name each, and this one its own site", "[config][validation]") {
+    auto twice = sound_parts();
+    twice.nodes = {{"a", "mx2.contoso.com"}, {"b", "MX2.contoso.com"}};
+    auto moved = sound_parts();
+    moved.nodes = {{"here", "mail.contoso.com", "paris"}};
+
+    CHECK(
+        problems_of(twice) ==
+        "node \"b\", fqdn: MX2.contoso.com is that of node \"a\": write another, or remove one of "
+        "the two\n");
+    CHECK(
+        problems_of(moved) ==
+        "node \"here\", site: this is the node itself, whose site is \"default\" by [node] of its "
+        "bootstrap file: change it there and start again\n");
+}
+
+namespace {
+
+// By smart host, with all that needs TLS and a log-in in order.
+SendConnector careful_connector() {
+    auto made = send_connector("Out", {"smtp:*"});
+    made.routing = SendRouting::smart_hosts;
+    made.smart_hosts = {parse_smart_host("relay.contoso.com").value()};
+    made.require_tls = true;
+    made.tls_auth_level = TlsAuthLevel::domain_validation;
+    made.tls_domain = "relay.contoso.com";
+    made.auth = SmartHostAuth::basic_require_tls;
+    made.username = "mailflow";
+    made.password = "sealed:x";
+    return made;
+}
+
+void log_in_by_oauth2(SendConnector& connector) {
+    connector.auth = SmartHostAuth::oauth2;
+    connector.password.clear();
+    connector.oauth2 = {"https://login.contoso.com/token", "mailflow", "", "sealed:x", "sealed:y"};
+}
+
+}  // namespace
+
+TEST_CASE("fields of a send connector that cannot stand together", "[config][validation][send]") {
+    struct Row {
+        std::string what;
+        void (*change)(SendConnector&);
+        std::string says;  // one problem; empty: legal
+    };
+
+    const std::vector<Row> table = {
+        {"all in order", [](SendConnector&) {}, ""},
+        {"oauth2", log_in_by_oauth2, ""},
+        {"no TLS and no log-in",
+         [](SendConnector& c) { c = send_connector("Out", {"smtp:*"}); },
+         ""},
+        {"STARTTLS ignored",
+         [](SendConnector& c) {
+             c.ignore_starttls = true;
+             c.auth = SmartHostAuth::basic;
+         },
+         "require_tls: cannot stand together with ignore_starttls"},
+        {"HELO",
+         [](SendConnector& c) {
+             c.force_helo = true;
+             c.auth = SmartHostAuth::none;
+         },
+         "require_tls: cannot stand together with force_helo"},
+        {"a level without TLS",
+         [](SendConnector& c) { c.require_tls = false; },
+         "tls_auth_level: needs require_tls"},
+        {"a name without its level",
+         [](SendConnector& c) { c.tls_auth_level = TlsAuthLevel::certificate_validation; },
+         "tls_domain: is compared by tls_auth_level domain-validation only"},
+        {"a name without any level",
+         [](SendConnector& c) { c.tls_auth_level.reset(); },
+         "tls_domain: is compared by tls_auth_level domain-validation only"},
+        {"smart hosts without a name",
+         [](SendConnector& c) { c.tls_domain.clear(); },
+         "tls_domain: is needed by tls_auth_level domain-validation with smart_hosts"},
+        {"MX without a name",
+         [](SendConnector& c) {
+             c.auth = SmartHostAuth::none;
+             c.routing = SendRouting::mx;
+             c.smart_hosts.clear();
+             c.tls_domain.clear();
+         },
+         ""},
+        {"no user name",
+         [](SendConnector& c) { c.username.clear(); },
+         "username: is needed by auth basic-require-tls"},
+        {"no password",
+         [](SendConnector& c) { c.password.clear(); },
+         "password: is needed by auth basic-require-tls: give it with --password -"},
+        {"log-in by MX",
+         [](SendConnector& c) {
+             c.routing = SendRouting::mx;
+             c.smart_hosts.clear();
+         },
+         "auth: is for smart hosts, and routing is mx"},
+        {"log-in after HELO",
+         [](SendConnector& c) {
+             c.force_helo = true;
+             c.require_tls = false;
+             c.tls_auth_level.reset();
+             c.tls_domain.clear();
+         },
+         "auth: cannot stand together with force_helo"},
+        {"no token URL",
+         [](SendConnector& c) {
+             log_in_by_oauth2(c);
+             c.oauth2.token_url = "http://login.contoso.com/";
+         },
+         "oauth2_token_url: is needed by auth oauth2 and begins with https://"},
+        {"no client id",
+         [](SendConnector& c) {
+             log_in_by_oauth2(c);
+             c.oauth2.client_id.clear();
+         },
+         "oauth2_client_id: is needed by auth oauth2"},
+        {"no secret at all",
+         [](SendConnector& c) {
+             log_in_by_oauth2(c);
+             c.oauth2.client_secret.clear();
+             c.oauth2.refresh_token.clear();
+         },
+         "oauth2_client_secret: or oauth2_refresh_token is needed"},
+        {"a refresh token alone",
+         [](SendConnector& c) {
+             log_in_by_oauth2(c);
+             c.oauth2.client_secret.clear();
+         },
+         ""},
+        {"replies",
+         [](SendConnector& c) {
+             c.error_policies.downgrade_replies = {"550", "5.7.1", "5.7.606"};
+             c.error_policies.upgrade_replies = {"450", "4.7.1"};
+         },
+         ""},
+        {"a good reply is no failure",
+         [](SendConnector& c) { c.error_policies.downgrade_replies = {"450"}; },
+         "downgrade_replies: \"450\" is not allowed: write a reply code"},
+        {"half a status",
+         [](SendConnector& c) { c.error_policies.upgrade_replies = {"4.7"}; },
+         "upgrade_replies: \"4.7\" is not allowed"},
+        {"more to one than to all",
+         [](SendConnector& c) {
+             c.max_outbound_connections = 5;
+             c.max_per_domain_outbound_connections = 6;
+         },
+         "max_per_domain_outbound_connections: 6 is more than max_outbound_connections, which is "
+         "5"},
+    };
+    for (const auto& row : table) {
+        INFO(row.what);
+        auto parts = sound_parts();
+        parts.send_connectors[0] = careful_connector();
+        row.change(parts.send_connectors[0]);
+
+        const auto said = problems_of(parts);
+
+        if (row.says.empty()) {
+            CHECK(said == "");
+        } else {
+            CHECK_THAT(said, Catch::Contains("send-connector \"Out\", " + row.says));
+            CHECK(std::count(said.begin(), said.end(), '\n') == 1);
+        }
+    }
 }
 
 TEST_CASE("one address space has one cost in a connector", "[config][validation]") {

@@ -100,7 +100,7 @@ class Terminal {
 TEST_CASE("A secret is asked for, removed, or refused on the command line", "[ctl][secret]") {
     const auto field = password_field();
     int asked = 0;
-    const ReadSecret read = [&asked](const std::string&) {
+    const ReadSecret read = [&asked](const std::string&, std::size_t) {
         ++asked;
         return std::string("pencil");
     };
