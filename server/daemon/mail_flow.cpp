@@ -28,7 +28,8 @@ struct MailFlow::LaneParts {
 
 MailFlow::MailFlow(MailFlowSettings settings, MailFlowWorld world)
     : settings_(std::move(settings))
-    , world_(std::move(world)) {}
+    , world_(std::move(world))
+    , secrets_(world_.console.random()) {}
 
 MailFlow::~MailFlow() = default;
 
@@ -103,6 +104,9 @@ void MailFlow::build_lanes() {
             settings_.key_file,
             settings_.node.fqdn,
             world_.log});
+        peers_ = std::make_unique<PeerDatabase>(
+            PeerDatabaseSettings{settings_.state_dir + "/peers.db", world_.vfs},
+            PeerDatabase::Parts{queue_lane(), world_.store_keeper, world_.files, world_.log});
     }
     probe_ = std::make_unique<BindingProbe>(BindingProbe::Parts{
         world_.network,
@@ -125,7 +129,8 @@ void MailFlow::build_lanes() {
         },
         [this](DomainName domain) {
             return find_mx(std::move(domain));
-        }});
+        },
+        certificates_ == nullptr ? nullptr : &secrets_});
     for (auto* lane : world_.lanes) {
         auto parts = std::make_unique<LaneParts>();
         parts->lane = lane;
@@ -148,6 +153,10 @@ Result<> MailFlow::build_resolvers() {
     return {};
 }
 
+const Resolver& MailFlow::resolver() const {
+    return *lanes_.front()->resolver.resolver;
+}
+
 // On the console lane. Everything that lives on a lane is told there, in the order of the changes.
 void MailFlow::publish(OrganizationPtr organization) {
     tracking_->set_retention_days(organization->transport().tracking_retention_days);
@@ -168,9 +177,17 @@ void MailFlow::renew_tls_contexts(const Organization& organization) {
     tls_contexts_ = certificates_->build(organization);
     queue_lane().post([this, contexts = tls_contexts_] {
         if (receive_) {
-            receive_->set_tls_contexts(contexts);
+            spread_tls_contexts(contexts);
         }
     });
+}
+
+void MailFlow::spread_tls_contexts(const TlsContextsPtr& contexts) {
+    receive_->set_tls_contexts(contexts);
+    for (auto& parts : lanes_) {
+        parts->lane->post(
+            [smtp = parts->smtp.get(), contexts] { smtp->set_tls_contexts(contexts); });
+    }
 }
 
 bool MailFlow::has_certificate(const std::string& name) const {
@@ -218,6 +235,9 @@ Task<std::string> MailFlow::open_certificates() {
         const auto opened = co_await certificates_->open(&why);
         if (!opened && why.empty()) {
             why = "the certificates could not be read: " + opened.error().message();
+        }
+        if (opened) {
+            secrets_.unlock(certificates_->secret_box());
         }
     }
     co_return why;
@@ -298,23 +318,34 @@ Task<Result<Explanation>> MailFlow::explain(ExplainRequest request, std::string*
     co_return answer;
 }
 
+void MailFlow::build_delivery_lane(LaneParts& parts) {
+    SmtpDeliveryAgent::Settings settings;
+    settings.rules.own_addresses = settings_.own_addresses;
+    settings.rules.allowed = settings_.allow_destinations;
+    parts.mailbox = std::make_unique<LocalDeliveryAgent>(
+        LocalDeliveryAgent::Parts{
+            world_.files, queue_database_->bodies(), world_.worker, world_.clock},
+        LocalDeliverySettings{settings_.state_dir + "/mail", settings_.node.fqdn});
+    parts.smtp = std::make_unique<SmtpDeliveryAgent>(
+        SmtpDeliveryAgent::Parts{
+            *parts.lane,
+            world_.network,
+            *parts.resolver.resolver,
+            queue_database_->bodies(),
+            peers_.get(),
+            certificates_ == nullptr ? nullptr : &secrets_,
+            nullptr,
+            &world_.worker},
+        settings);
+}
+
 // On the queue lane.
 Task<bool> MailFlow::start_flow() {
     const auto organization = service_->organization();
     std::vector<DeliveryLane> delivery;
     std::vector<ReceiveLane*> receive;
-    SmtpDeliveryAgent::Settings smtp_settings;
-    smtp_settings.rules.own_addresses = settings_.own_addresses;
-    smtp_settings.rules.allowed = settings_.allow_destinations;
     for (auto& parts : lanes_) {
-        parts->mailbox = std::make_unique<LocalDeliveryAgent>(
-            LocalDeliveryAgent::Parts{
-                world_.files, queue_database_->bodies(), world_.worker, world_.clock},
-            LocalDeliverySettings{settings_.state_dir + "/mail", settings_.node.fqdn});
-        parts->smtp = std::make_unique<SmtpDeliveryAgent>(
-            SmtpDeliveryAgent::Parts{
-                *parts->lane, world_.network, *parts->resolver.resolver, queue_database_->bodies()},
-            smtp_settings);
+        build_delivery_lane(*parts);
         delivery.push_back({parts->lane, parts->mailbox.get(), parts->smtp.get()});
         build_receive_lane(*parts, receive.size());
         receive.push_back(parts->receive.get());
@@ -339,7 +370,7 @@ Task<bool> MailFlow::start_flow() {
         queue_database_->queue(), [this] { return manager_->statistics().rows; }, receive);
     receive_ = std::make_unique<ReceiveServer>(world_.network, std::move(receive));
     manager_->start();
-    receive_->set_tls_contexts(tls_contexts_);
+    spread_tls_contexts(tls_contexts_);
     receive_->apply(organization);
     tell_listeners();
     co_return true;
@@ -404,6 +435,9 @@ Task<void> MailFlow::close_stores() {
 
 Task<bool> MailFlow::close_queue_stores() {
     co_await tracking_->close();
+    if (peers_) {
+        co_await peers_->close();
+    }
     co_await queue_database_->close();
     co_return true;
 }

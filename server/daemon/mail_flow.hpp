@@ -6,6 +6,7 @@
 #pragma once
 
 #include "certs/certificate_service.hpp"
+#include "certs/secrets.hpp"
 #include "config/organization_service.hpp"
 #include "server/admin/status_resource.hpp"
 #include "server/daemon/binding_probe.hpp"
@@ -15,6 +16,7 @@
 #include "server/receive/authenticator.hpp"
 #include "server/receive/listener.hpp"
 #include "storage/organization_database.hpp"
+#include "storage/peer_database.hpp"
 #include "storage/queue_database.hpp"
 #include "storage/tracking_log.hpp"
 #include "transport/deliver/local_delivery_agent.hpp"
@@ -103,6 +105,9 @@ class MailFlow {
     // On the queue lane.
     [[nodiscard]] std::vector<ListenerState> listeners() const { return receive_->listeners(); }
 
+    // What the queue lane's resolver is worth for DANE.
+    [[nodiscard]] const Resolver& resolver() const;
+
     [[nodiscard]] QueueStatistics queue_statistics() const noexcept {
         return manager_->statistics();
     }
@@ -120,6 +125,9 @@ class MailFlow {
 
     // On the console lane.
     Task<Result<Explanation>> explain(ExplainRequest request, std::string* why);
+
+    // Null without certificates. Any thread.
+    [[nodiscard]] PeerMemory* peers() noexcept { return peers_.get(); }
 
     // On the console lane; null without certificates.
     [[nodiscard]] const CertificateService* certificates() const noexcept {
@@ -142,8 +150,11 @@ class MailFlow {
     void build_lanes();
     Result<> build_resolvers();
     void publish(OrganizationPtr organization);
-    // On the console lane: contexts for the receive side, before the organization they are for.
+    // On the console lane: contexts for both sides, before the organization they are for.
     void renew_tls_contexts(const Organization& organization);
+    // On the queue lane.
+    void spread_tls_contexts(const TlsContextsPtr& contexts);
+    void build_delivery_lane(LaneParts& parts);
     Task<std::string> open_certificates();
     [[nodiscard]] bool has_certificate(const std::string& name) const;
     void build_receive_lane(LaneParts& parts, std::size_t number);
@@ -163,7 +174,10 @@ class MailFlow {
     std::unique_ptr<Observation> observation_;
     std::unique_ptr<CertificateService> certificates_;
     TlsContextsPtr tls_contexts_;  // the newest; on the console lane
-    AuthGuard guard_;              // on the queue lane
+    // Null, and locked, without certificates.
+    std::unique_ptr<PeerDatabase> peers_;
+    BoxSecrets secrets_;
+    AuthGuard guard_;  // on the queue lane
     std::unique_ptr<BindingProbe> probe_;
     std::unique_ptr<MxLookup> mx_lookup_;
     std::unique_ptr<OrganizationService> service_;

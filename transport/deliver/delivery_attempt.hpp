@@ -7,6 +7,7 @@
 #include "transport/deliver/delivery_decision.hpp"
 #include "transport/deliver/mx_targets.hpp"
 #include "transport/deliver/smtp_client_session.hpp"
+#include "transport/deliver/tls_policy.hpp"
 #include "transport/smtp/client_protocol.hpp"
 
 #include <cstddef>
@@ -60,6 +61,10 @@ struct DeliveryAttempt {
     std::vector<HostAttempt> hosts;
     std::string destination;
     bool reused = false;
+    bool mx_authentic = false;
+    // Of the host tried last, whose addresses follow each other.
+    std::string decided_host;
+    TlsDecision decision;
 };
 
 // What became of one recipient of a transaction, in the connector's eyes.

@@ -161,6 +161,8 @@ struct HostAddresses {
     std::vector<IpAddress> addresses;
     bool temporary = false;
     std::string detail;
+    std::string canonical{};
+    bool authentic = false;
 };
 
 Task<HostAddresses> find_addresses(Resolver& resolver, const DomainName& name) {
@@ -171,6 +173,10 @@ Task<HostAddresses> find_addresses(Resolver& resolver, const DomainName& name) {
 
     HostAddresses result;
     result.addresses = interleave(ipv6.records, ipv4.records);
+    result.canonical = ipv6.canonical_name.empty() ? ipv4.canonical_name : ipv6.canonical_name;
+    // A family without addresses does not matter to what is connected to.
+    result.authentic = (ipv6.records.empty() || ipv6.authentic) &&
+                       (ipv4.records.empty() || ipv4.authentic) && !result.addresses.empty();
     // One family is enough to go on with; without any, half an answer proves nothing.
     if (result.addresses.empty()) {
         for (const auto* answer : {&ipv6, &ipv4}) {
@@ -189,14 +195,18 @@ class Collector {
     explicit Collector(const TargetRules& rules) noexcept
         : rules_(rules) {}
 
-    void add(std::uint16_t preference, const std::string& host, const IpAddress& address) {
+    void add(
+        std::uint16_t preference,
+        const std::string& host,
+        const HostAddresses& of,
+        const IpAddress& address) {
         const Endpoint endpoint{address, rules_.port};
         const bool known =
             std::any_of(found_.begin(), found_.end(), [&endpoint](const Found& other) {
                 return other.target.endpoint == endpoint;
             });
         if (!known) {
-            found_.push_back({preference, {host, endpoint}});
+            found_.push_back({preference, {host, endpoint, of.canonical, of.authentic}});
         }
     }
 
@@ -257,7 +267,9 @@ bool add_mx_host(
     }
     for (const auto& address : found.addresses) {
         switch (judge_address(address, rules)) {
-            case AddressUse::usable: collector.add(host.preference, host.name, address); break;
+            case AddressUse::usable:
+                collector.add(host.preference, host.name, found, address);
+                break;
             case AddressUse::refused: collector.refused = true; break;
             case AddressUse::own:
                 collector.own = true;
@@ -322,7 +334,9 @@ Task<MxTargets> find_mx_targets(
             break;
         }
     }
-    co_return mx_result(collector);
+    auto result = mx_result(collector);
+    result.mx_authentic = answer.authentic;
+    co_return result;
 }
 
 MxTargets literal_target(const IpAddress& address, const TargetRules& rules) {
@@ -358,7 +372,7 @@ Task<MxTargets> find_smart_host_targets(
             if (is_listener(address, rules) || address.is_unspecified()) {
                 collector.own = true;
             } else {
-                collector.add(0, to_text(host), address);
+                collector.add(0, to_text(host), found, address);
             }
         }
     }

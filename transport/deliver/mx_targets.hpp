@@ -35,6 +35,9 @@ struct MailTarget {
     std::string
         host;  // name for TLS, logs and Remote-MTA; the literal with brackets when there is no name
     Endpoint endpoint;
+    // What DANE wants to know of the host (RFC 7672 §2.2).
+    std::string canonical{};         // where its CNAMEs lead; empty: it is no alias
+    bool address_authentic = false;  // its addresses are secure
 
     friend bool operator==(const MailTarget&, const MailTarget&) = default;
 };
@@ -42,6 +45,7 @@ struct MailTarget {
 struct MxTargets {
     std::vector<MailTarget> targets;   // in the order to try; empty only with `failure`
     std::optional<Judgement> failure;  // fail or retry_hop
+    bool mx_authentic = false;         // the answer about MX, also when it was "none", is secure
 };
 
 // Who we are and whom we never speak to.

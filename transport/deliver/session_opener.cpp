@@ -119,7 +119,7 @@ Task<std::optional<OpenFailure>> SessionOpener::begin(
             contexts_->client_context(plan.is_mailbox_server ? nullptr : plan.connector);
     }
     auto failure = co_await opened.session->open(session_plan);
-    count_tls(plan, *opened.session);
+    if (const auto& outcome = opened.session->tls_outcome()) count(plan, *outcome);
     if (const auto* tls = opened.session->tls()) opened.attempt.tls = tls->text();
     opened.attempt.reply = static_cast<std::uint16_t>(opened.session->last_code());
     if (failure && failure->reply) opened.attempt.slow_down = asks_for_less(*failure->reply);
@@ -142,10 +142,7 @@ Task<Result<std::unique_ptr<Stream>>> SessionOpener::connect(const HostPlan& pla
 
 // Optional TLS that failed or stalled: in clear from now on, for a while.
 bool SessionOpener::give_up_tls(HostPlan& plan, const OpenFailure& failure) {
-    const bool by_tls =
-        failure.stage == DeliveryStage::starttls || failure.stage == DeliveryStage::handshake;
-    const bool optional = plan.tls.is_optional() || plan.tls.testing;
-    if (!by_tls || !optional || parts_.lane.is_stopping()) return false;
+    if (!failure.reconnect_in_clear || parts_.lane.is_stopping()) return false;
     if (parts_.memory != nullptr) {
         const auto now = parts_.lane.clock().now();
         TlsPeer peer;
@@ -167,16 +164,14 @@ bool SessionOpener::give_up_tls(HostPlan& plan, const OpenFailure& failure) {
     return true;
 }
 
-// RFC 8460 §4.3: each session that was begun, by policy and result.
-void SessionOpener::count_tls(const HostPlan& plan, const SmtpClientSession& session) {
-    const auto& outcome = session.tls_outcome();
-    if (!outcome || parts_.memory == nullptr || plan.policy_domain.empty()) return;
+void SessionOpener::count(const HostPlan& plan, const TlsShortfall& outcome) {
+    if (parts_.memory == nullptr || plan.policy_domain.empty()) return;
     TlsResult result;
     result.policy_domain = plan.policy_domain;
     result.policy = policy_type(plan.tls.source);
     result.host = plan.host.name;
-    result.type = outcome->type;
-    result.detail = outcome->detail;
+    result.type = outcome.type;
+    result.detail = outcome.words;
     parts_.memory->count(result, parts_.lane.clock().now());
 }
 

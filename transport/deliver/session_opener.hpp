@@ -69,6 +69,9 @@ class SessionOpener {
     // A usable session is ended politely, without anybody waiting for it.
     void end(std::unique_ptr<SmtpClientSession> session);
 
+    // RFC 8460 §4.3: what TLS came to, by policy and host.
+    void count(const HostPlan& plan, const TlsShortfall& outcome);
+
     void set_tls_contexts(TlsContextsPtr contexts) noexcept { contexts_ = std::move(contexts); }
 
     void close_idle() noexcept { cache_.close_all(); }
@@ -87,7 +90,6 @@ class SessionOpener {
     Task<std::optional<OpenFailure>> begin(
         const HostPlan& plan, const SmtpLogin* login, Opened& opened);
     [[nodiscard]] bool give_up_tls(HostPlan& plan, const OpenFailure& failure);
-    void count_tls(const HostPlan& plan, const SmtpClientSession& session);
     [[nodiscard]] Judgement judge(
         const HostPlan& plan, const OpenFailure& failure, const SmtpClientSession& session);
 

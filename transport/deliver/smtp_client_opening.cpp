@@ -19,18 +19,6 @@ OpenFailure failed_at(DeliveryStage stage, Result<smtp::PeerReply> reply) {
     return {stage, *std::move(reply), {}};
 }
 
-// RFC 8461 §5: a policy in testing mode changes nothing but what is counted.
-bool may_be_clear(const TlsDemand& demand) noexcept {
-    return demand.is_optional() || demand.testing;
-}
-
-std::optional<TlsOutcome> find_shortfall(const TlsDemand& demand, const TlsFacts& facts) {
-    if (demand.level >= TlsLevel::certificate_validation && !facts.peer_verified) {
-        return TlsOutcome{TlsResultType::certificate_not_trusted, "certificate not trusted"};
-    }
-    return std::nullopt;
-}
-
 }  // namespace
 
 Task<std::optional<OpenFailure>> SmtpClientSession::open(const SessionPlan& plan) {
@@ -77,56 +65,63 @@ Task<std::optional<OpenFailure>> SmtpClientSession::greet(bool helo_only) {
 
 // ---- STARTTLS
 
-OpenFailure SmtpClientSession::tls_failed(
-    DeliveryStage stage, ErrorCode error, TlsResultType type, std::string detail) {
-    tls_outcome_ = TlsOutcome{type, detail};
-    return {stage, std::nullopt, error, std::move(detail)};
+// What TLS came to is kept; whether the session goes on is the demand's to say. Nothing: it does.
+std::optional<OpenFailure> SmtpClientSession::react(
+    const TlsDemand& demand, TlsEvent event, TlsShortfall shortfall, OpenFailure failure) {
+    failure.detail = shortfall.words;
+    tls_outcome_ = std::move(shortfall);
+    const auto move = next_move(demand, event);
+    if (move == TlsMove::proceed) return std::nullopt;
+    failure.reconnect_in_clear = move == TlsMove::reconnect_in_clear;
+    return failure;
 }
 
 Task<std::optional<OpenFailure>> SmtpClientSession::encrypt(const SessionPlan& plan) {
-    const bool optional = may_be_clear(*plan.tls);
+    using Type = TlsResultType;
+    const auto& demand = *plan.tls;
+    OpenFailure failure{DeliveryStage::starttls, std::nullopt, Error::tls_failed};
     if (!extensions_.start_tls || !plan.context) {
-        auto failure = tls_failed(
-            DeliveryStage::starttls,
-            Error::tls_failed,
-            TlsResultType::starttls_not_supported,
-            extensions_.start_tls ? "there is no TLS here" : "the host offers no STARTTLS");
-        if (optional) co_return std::nullopt;
-        co_return failure;
+        const auto* const words =
+            extensions_.start_tls ? "there is no TLS here" : "the host offers no STARTTLS";
+        co_return react(
+            demand,
+            TlsEvent::not_offered,
+            {Type::starttls_not_supported, words},
+            std::move(failure));
     }
     const std::string_view line = "STARTTLS\r\n";
     auto reply = co_await command(line, smtp::kHelloTimeout);
     if (reply.has_error()) {
-        co_return tls_failed(
-            DeliveryStage::starttls,
-            reply.error(),
-            TlsResultType::starttls_not_supported,
-            "no reply to STARTTLS: " + reply.error().message());
+        auto words = "no reply to STARTTLS: " + reply.error().message();
+        failure.error = reply.error();
+        co_return react(
+            demand,
+            TlsEvent::closing,
+            {Type::starttls_not_supported, std::move(words)},
+            std::move(failure));
     }
     if (!reply->is_completion()) {
-        auto failure = tls_failed(
-            DeliveryStage::starttls,
-            {},
-            TlsResultType::starttls_not_supported,
-            "STARTTLS refused: " + reply->one_line());
-        // RFC 3207 §4.1: it is for the client to decide whether it goes on without.
-        if (optional && (reply->is_temporary() || reply->is_permanent()) && reply->code != 421) {
-            co_return std::nullopt;
-        }
+        auto words = "STARTTLS refused: " + reply->one_line();
+        const bool is_refusal =
+            (reply->is_temporary() || reply->is_permanent()) && reply->code != 421;
         failure.reply = *std::move(reply);
-        co_return failure;
+        co_return react(
+            demand,
+            is_refusal ? TlsEvent::refused : TlsEvent::closing,
+            {Type::starttls_not_supported, std::move(words)},
+            std::move(failure));
     }
     // RFC 3207 §6; decisions 2.1: what stands behind the 220 is anybody's, and would be taken for
     // words said inside TLS.
     if (connection_->has_input()) {
-        co_return tls_failed(
-            DeliveryStage::starttls,
-            Error::syntax,
-            TlsResultType::validation_failure,
-            "octets in clear behind the reply to STARTTLS");
+        co_return react(
+            demand,
+            TlsEvent::injected,
+            {Type::validation_failure, "octets in clear behind the reply to STARTTLS"},
+            std::move(failure));
     }
-    auto failure = co_await shake_hands(plan);
-    co_return failure;
+    auto failed = co_await shake_hands(plan);
+    co_return failed;
 }
 
 Task<std::optional<OpenFailure>> SmtpClientSession::shake_hands(const SessionPlan& plan) {
@@ -134,35 +129,38 @@ Task<std::optional<OpenFailure>> SmtpClientSession::shake_hands(const SessionPla
     const auto deadline = connection_->lane().clock().monotonic() + smtp::kHandshakeTimeout;
     connection_->clear_deadline();
     std::string why;
+    auto expectation = expectation_of(demand);
     auto facts =
-        co_await connection_->start_tls_as_client(plan.context, demand.sni, deadline, &why);
+        co_await connection_->start_tls_as_client(plan.context, expectation, deadline, &why);
+    OpenFailure failure{DeliveryStage::handshake, std::nullopt, Error::tls_failed};
     if (facts.has_error()) {
-        co_return tls_failed(
-            DeliveryStage::handshake,
-            facts.error(),
-            TlsResultType::validation_failure,
-            std::move(why));
+        failure.error = facts.error();
+        co_return react(
+            demand,
+            TlsEvent::handshake_failed,
+            {TlsResultType::validation_failure, "handshake: " + why},
+            std::move(failure));
     }
     tls_ = *std::move(facts);
-    tls_outcome_ = TlsOutcome{};
-    if (auto shortfall = find_shortfall(demand, *tls_)) {
-        tls_outcome_ = std::move(shortfall);
-        if (!demand.testing) {
-            co_return OpenFailure{
-                DeliveryStage::handshake, std::nullopt, Error::tls_failed, tls_outcome_->detail};
-        }
+    tls_outcome_ = TlsShortfall{TlsResultType::success, {}};
+    if (auto shortfall = judge_certificate(demand, *tls_)) {
+        auto failed =
+            react(demand, TlsEvent::not_good_enough, *std::move(shortfall), std::move(failure));
+        if (failed) co_return failed;
     }
     // RFC 3207 §4.2: what was said before is forgotten.
-    auto failure = co_await greet(false);
-    if (failure && !failure->reply) {
+    auto failed = co_await greet(false);
+    if (failed && !failed->reply) {
         // Of TLS 1.3 the server's last word on our handshake comes here.
-        co_return tls_failed(
-            DeliveryStage::handshake,
-            failure->error,
-            TlsResultType::validation_failure,
-            "no reply to EHLO inside TLS: " + failure->error.message());
+        failed->stage = DeliveryStage::handshake;
+        auto words = "no reply to EHLO inside TLS: " + failed->error.message();
+        failed = react(
+            demand,
+            TlsEvent::handshake_failed,
+            {TlsResultType::validation_failure, std::move(words)},
+            *std::move(failed));
     }
-    co_return failure;
+    co_return failed;
 }
 
 // ---- AUTH

@@ -6,10 +6,9 @@
 
 #include "transport/base/task_runner.hpp"
 #include "transport/deliver/delivery_decision.hpp"
-#include "transport/deliver/tls_demand.hpp"
+#include "transport/deliver/tls_policy.hpp"
 #include "transport/net/connection.hpp"
 #include "transport/ports/body_store.hpp"
-#include "transport/ports/records/tls_records.hpp"
 #include "transport/ports/tls_contexts.hpp"
 #include "transport/smtp/client_protocol.hpp"
 #include "transport/smtp/limits.hpp"
@@ -41,18 +40,14 @@ struct SessionPlan {
     Duration patience = smtp::kEndOfDataTimeout;  // with a silent peer, whatever it owes us
 };
 
-// What TLS came to; for reports (RFC 8460) and for people.
-struct TlsOutcome {
-    TlsResultType type = TlsResultType::success;
-    std::string detail;  // of a failure
-};
-
 // Why a session could not be opened: a reply that refuses, or an error.
 struct OpenFailure {
     DeliveryStage stage = DeliveryStage::greeting;
     std::optional<smtp::PeerReply> reply;
     ErrorCode error;
     std::string detail{};  // of starttls, handshake and auth: in our words
+    // Optional TLS went wrong: the host may do in clear.
+    bool reconnect_in_clear = false;
 };
 
 struct TransactionResult {
@@ -85,8 +80,8 @@ class SmtpClientSession {
     // Null: the session is in clear.
     [[nodiscard]] const TlsFacts* tls() const noexcept { return tls_ ? &*tls_ : nullptr; }
 
-    // Nothing: TLS was not tried.
-    [[nodiscard]] const std::optional<TlsOutcome>& tls_outcome() const noexcept {
+    // What TLS came to, success included. Nothing: it was not asked for.
+    [[nodiscard]] const std::optional<TlsShortfall>& tls_outcome() const noexcept {
         return tls_outcome_;
     }
 
@@ -129,8 +124,8 @@ class SmtpClientSession {
     Task<std::optional<OpenFailure>> greet(bool helo_only);
     Task<std::optional<OpenFailure>> encrypt(const SessionPlan& plan);
     Task<std::optional<OpenFailure>> shake_hands(const SessionPlan& plan);
-    [[nodiscard]] OpenFailure tls_failed(
-        DeliveryStage stage, ErrorCode error, TlsResultType type, std::string detail);
+    [[nodiscard]] std::optional<OpenFailure> react(
+        const TlsDemand& demand, TlsEvent event, TlsShortfall shortfall, OpenFailure failure);
     Task<std::optional<OpenFailure>> log_in(const SessionPlan& plan);
     Task<Result<smtp::PeerReply>> converse(
         smtp::SaslClient& client, smtp::PeerReply reply, TaskRunner* worker);
@@ -149,7 +144,7 @@ class SmtpClientSession {
     smtp::PeerExtensions extensions_;
     smtp::ReplyParser parser_;
     std::optional<TlsFacts> tls_;
-    std::optional<TlsOutcome> tls_outcome_;
+    std::optional<TlsShortfall> tls_outcome_;
     int last_code_ = 0;
     Duration patience_ = smtp::kEndOfDataTimeout;
     std::uint32_t transactions_ = 0;

@@ -24,6 +24,15 @@ std::string lower_names(const MxTargets& hosts) {
     return all;
 }
 
+TlsPlace place_of(const NextHop& hop) noexcept {
+    switch (hop.type) {
+        case DeliveryType::lmtp: return TlsPlace::lmtp_server;
+        case DeliveryType::smtp_host: return TlsPlace::mailbox_server;
+        case DeliveryType::smart_host: return TlsPlace::smart_host;
+        default: return TlsPlace::mx_host;
+    }
+}
+
 }  // namespace
 
 SmtpDeliveryAgent::SmtpDeliveryAgent(Parts parts, Settings settings)
@@ -48,6 +57,7 @@ Task<DeliveryReport> SmtpDeliveryAgent::deliver(DeliveryJob job) {
         attempt.settle(all, *hosts.failure);
     }
     attempt.destination = lower_names(hosts);
+    attempt.mx_authentic = hosts.mx_authentic;
     // RFC 5321 §5.1: in order, until one takes it or none is left.
     for (const auto& target : hosts.targets) {
         if (attempt.open().empty()) break;
@@ -84,28 +94,45 @@ Task<MxTargets> SmtpDeliveryAgent::find_hosts(Attempt& attempt) {
     co_return targets;
 }
 
-// Until policies say more: what connector and message ask for.
-TlsDemand SmtpDeliveryAgent::demand_for(const Attempt& attempt, const MailTarget& target) const {
-    const auto& connector = *attempt.connector;
-    TlsDemand demand;
-    demand.sni = target.host.starts_with('[') ? std::string() : target.host;
-    const auto now = parts_.lane.clock().now();
-    if (attempt.job.message->envelope.require_tls && attempt.job.hop.type != DeliveryType::lmtp) {
-        demand.level = TlsLevel::domain_validation;
-        demand.source = TlsSource::message;
-        demand.names = {target.host};
-        demand.requires_requiretls = true;
-    } else if (connector.ignore_starttls || attempt.job.hop.type == DeliveryType::lmtp) {
-        demand.level = TlsLevel::none;
-        demand.source = TlsSource::connector;
-    } else if (connector.require_tls) {
-        demand.level = TlsLevel::encryption_only;
-        demand.source = TlsSource::connector;
-    } else if (parts_.memory != nullptr && parts_.memory->find_peer(target.host, now)) {
-        demand.level = TlsLevel::none;
-        demand.source = TlsSource::memory;
+// Which TLS the host must give, once for all its addresses.
+Task<void> SmtpDeliveryAgent::decide(Attempt& attempt, const MailTarget& target) {
+    if (attempt.decided_host == target.host) co_return;
+    const auto& hop = attempt.job.hop;
+    TlsQuestion question;
+    question.connector = attempt.connector;
+    question.place = place_of(hop);
+    if (hop.type == DeliveryType::dns) question.recipient_domain = ascii::to_lower(hop.domain);
+    question.host = target.host;
+    question.require_tls = attempt.job.message->envelope.require_tls;
+    if (parts_.resolver.dnssec() == DnssecTrust::proven && asks_dane(question)) {
+        DaneHost host{
+            ascii::to_lower(target.host),
+            target.canonical,
+            target.endpoint.port,
+            attempt.mx_authentic,
+            target.address_authentic};
+        auto search = find_dane(parts_.resolver, std::move(host));
+        question.dane = co_await std::move(search);
     }
-    return demand;
+    std::optional<TlsPeer> peer;
+    if (parts_.memory != nullptr) {
+        peer = parts_.memory->find_peer(target.host, parts_.lane.clock().now());
+    }
+    question.peer = peer ? &*peer : nullptr;
+    attempt.decision = decide_tls(question);
+    attempt.decided_host = target.host;
+}
+
+// A host that could not meet the demand, whatever it said: it is not connected to.
+void SmtpDeliveryAgent::refuse(
+    Attempt& attempt, const HostPlan& plan, const TlsShortfall& shortfall) {
+    opener_.count(plan, shortfall);
+    HostAttempt record;
+    record.host = plan.host.name;
+    record.failed = true;
+    attempt.hosts.push_back(std::move(record));
+    const auto all = attempt.open();
+    attempt.settle(all, judge_tls(plan.tls.source, shortfall.type, shortfall.words, plan.host));
 }
 
 HostPlan SmtpDeliveryAgent::plan_for(const Attempt& attempt, const MailTarget& target) const {
@@ -129,7 +156,12 @@ HostPlan SmtpDeliveryAgent::plan_for(const Attempt& attempt, const MailTarget& t
 // possible on one session.
 Task<void> SmtpDeliveryAgent::try_host(Attempt& attempt, const MailTarget& target) {
     auto plan = plan_for(attempt, target);
-    plan.tls = demand_for(attempt, target);
+    co_await decide(attempt, target);
+    plan.tls = attempt.decision.demand;
+    if (attempt.decision.refused) {
+        refuse(attempt, plan, *attempt.decision.refused);
+        co_return;
+    }
     auto waiting = attempt.open();
     SessionOpener::Opened opened;
     bool may_reuse = true;

@@ -64,7 +64,8 @@ class SmtpDeliveryAgent final : public DeliveryAgent {
 
     Task<MxTargets> find_hosts(Attempt& attempt);
     [[nodiscard]] HostPlan plan_for(const Attempt& attempt, const MailTarget& target) const;
-    [[nodiscard]] TlsDemand demand_for(const Attempt& attempt, const MailTarget& target) const;
+    Task<void> decide(Attempt& attempt, const MailTarget& target);
+    void refuse(Attempt& attempt, const HostPlan& plan, const TlsShortfall& shortfall);
     Task<void> try_host(Attempt& attempt, const MailTarget& target);
     Task<void> hand_over(
         Attempt& attempt,
