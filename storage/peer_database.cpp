@@ -96,11 +96,11 @@ std::vector<TlsPeer> read_peers(SqliteConnection& connection) {
 std::vector<TlsResultSum> read_results(SqliteConnection& connection) {
     std::vector<TlsResultSum> all;
     auto row = connection.query(
-        "SELECT day, domain, policy, host, type, detail, sessions FROM result ORDER BY day");
+        "SELECT domain, day, policy, host, type, detail, sessions FROM result ORDER BY day");
     while (row.step()) {
         TlsResultSum sum;
-        sum.day = row.time(0);
-        sum.result.policy_domain = row.text(1);
+        sum.day = row.time(1);
+        sum.result.policy_domain = row.text(0);
         sum.result.policy = checked(row.integer(2), TlsPolicyType::no_policy_found);
         sum.result.host = row.text(3);
         sum.result.type = checked(row.integer(4), TlsResultType::sts_webpki_invalid);
