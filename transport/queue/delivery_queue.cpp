@@ -9,16 +9,45 @@ namespace {
 constexpr std::uint32_t kUntriedPerTried = 4;
 constexpr std::uint32_t kUrgentPerNormal = 4;
 constexpr std::uint32_t kOthersPerBulk = 8;
+// A huge message of a sender lets small ones pass, of the next few and not for ever.
+constexpr std::uint64_t kHuge = 1024 * 1024;
+constexpr std::size_t kLookBehindHuge = 16;
+constexpr std::uint32_t kSmallPerHuge = 8;
 
 }  // namespace
 
-void DeliveryQueue::Lines::push(WaitingJob job) {
-    auto found = by_sender_.find(job.sender);
+DeliveryQueue::Lines::Line& DeliveryQueue::Lines::line_of(const std::string& sender) {
+    auto found = by_sender_.find(sender);
     if (found == by_sender_.end()) {
-        turn_.push_back(Line{job.sender, {}});
-        found = by_sender_.emplace(job.sender, std::prev(turn_.end())).first;
+        turn_.push_back(Line{sender, {}});
+        found = by_sender_.emplace(sender, std::prev(turn_.end())).first;
     }
-    found->second->jobs.push_back(std::move(job));
+    return *found->second;
+}
+
+void DeliveryQueue::Lines::push(WaitingJob job) {
+    auto& line = line_of(job.sender);
+    line.jobs.push_back(std::move(job));
+}
+
+void DeliveryQueue::Lines::push_front(WaitingJob job) {
+    auto& line = line_of(job.sender);
+    line.jobs.push_front(std::move(job));
+}
+
+WaitingJob DeliveryQueue::Lines::Line::take() {
+    auto chosen = jobs.begin();
+    if (chosen->size > kHuge && passed_over < kSmallPerHuge) {
+        const auto reach = std::min(jobs.size(), kLookBehindHuge);
+        const auto end = jobs.begin() + static_cast<std::ptrdiff_t>(reach);
+        const auto small =
+            std::find_if(chosen, end, [](const auto& job) { return job.size <= kHuge; });
+        chosen = small == end ? chosen : small;
+    }
+    passed_over = chosen == jobs.begin() ? 0 : passed_over + 1;
+    auto job = std::move(*chosen);
+    jobs.erase(chosen);
+    return job;
 }
 
 std::optional<WaitingJob> DeliveryQueue::Lines::pop() {
@@ -26,8 +55,7 @@ std::optional<WaitingJob> DeliveryQueue::Lines::pop() {
         return std::nullopt;
     }
     const auto line = turn_.begin();
-    auto job = std::move(line->jobs.front());
-    line->jobs.pop_front();
+    auto job = line->take();
     if (line->jobs.empty()) {
         by_sender_.erase(line->sender);
         turn_.erase(line);
@@ -35,6 +63,14 @@ std::optional<WaitingJob> DeliveryQueue::Lines::pop() {
         turn_.splice(turn_.end(), turn_, line);
     }
     return job;
+}
+
+void DeliveryQueue::Lines::note(std::set<QueueId>& messages) const {
+    for (const auto& line : turn_) {
+        for (const auto& job : line.jobs) {
+            messages.insert(job.message);
+        }
+    }
 }
 
 void DeliveryQueue::Lines::drain_into(std::vector<WaitingJob>& jobs, std::optional<QueueId> only) {
@@ -54,9 +90,18 @@ void DeliveryQueue::Lines::drain_into(std::vector<WaitingJob>& jobs, std::option
     }
 }
 
+DeliveryQueue::Lines& DeliveryQueue::Classes::lines_of(const WaitingJob& job) noexcept {
+    return job.priority > 0 ? urgent_ : job.priority < 0 ? bulk_ : normal_;
+}
+
 void DeliveryQueue::Classes::push(WaitingJob job) {
-    auto& lines = job.priority > 0 ? urgent_ : job.priority < 0 ? bulk_ : normal_;
+    auto& lines = lines_of(job);
     lines.push(std::move(job));
+}
+
+void DeliveryQueue::Classes::push_front(WaitingJob job) {
+    auto& lines = lines_of(job);
+    lines.push_front(std::move(job));
 }
 
 std::optional<WaitingJob> DeliveryQueue::Classes::pop() {
@@ -85,12 +130,26 @@ void DeliveryQueue::Classes::drain_into(
     }
 }
 
+void DeliveryQueue::Classes::note(std::set<QueueId>& messages) const {
+    for (const auto* const lines : {&urgent_, &normal_, &bulk_}) {
+        lines->note(messages);
+    }
+}
+
 DeliveryQueue::DeliveryQueue(NextHop hop, NextHopState state, const QueueLimits& limits)
     : hop_(std::move(hop))
     , state_(std::move(state))
-    , widest_(std::max(1U, limits.widest_window))
     , messages_per_connection_(std::max(1U, limits.messages_per_connection))
-    , window_(std::clamp(limits.first_window, 1U, widest_)) {}
+    , own_({}, {}, limits.first_window, limits.widest_window) {}
+
+void DeliveryQueue::join(Destination* shared, std::string key) {
+    auto& before = destination();
+    shared_ = shared;
+    shared_key_ = std::move(key);
+    auto& after = destination();
+    before.give_running(running_);
+    after.take_running(running_);
+}
 
 std::size_t DeliveryQueue::room(std::int8_t priority) const noexcept {
     const auto window = bound_of_window();
@@ -117,6 +176,21 @@ void DeliveryQueue::push(WaitingJob job) {
         untried_ += job.recipients.size();
     }
     (job.tried ? tried_jobs_ : untried_jobs_).push(std::move(job));
+}
+
+void DeliveryQueue::push_front(WaitingJob job) {
+    waiting_ += job.recipients.size();
+    if (!job.tried) {
+        untried_ += job.recipients.size();
+    }
+    (job.tried ? tried_jobs_ : untried_jobs_).push_front(std::move(job));
+}
+
+std::set<QueueId> DeliveryQueue::waiting_messages() const {
+    std::set<QueueId> messages;
+    untried_jobs_.note(messages);
+    tried_jobs_.note(messages);
+    return messages;
 }
 
 std::optional<WaitingJob> DeliveryQueue::pop() {
@@ -154,7 +228,7 @@ std::vector<WaitingJob> DeliveryQueue::take(std::optional<QueueId> only) {
 }
 
 std::uint32_t DeliveryQueue::window() const noexcept {
-    return is_failing() ? 1 : static_cast<std::uint32_t>(window_);
+    return is_failing() || asks_first ? 1 : destination().window();
 }
 
 bool DeliveryQueue::can_start(UtcTime now) const noexcept {
@@ -162,6 +236,7 @@ bool DeliveryQueue::can_start(UtcTime now) const noexcept {
 }
 
 void DeliveryQueue::on_started(const WaitingJob& job, MonotonicTime now) {
+    destination().on_started(now);
     ++running_;
     running_recipients_ += job.recipients.size();
     if (!job.tried) {
@@ -171,6 +246,7 @@ void DeliveryQueue::on_started(const WaitingJob& job, MonotonicTime now) {
 }
 
 void DeliveryQueue::on_ended(const WaitingJob& job, MonotonicTime now) {
+    destination().on_ended();
     --running_;
     running_recipients_ -= job.recipients.size();
     if (!job.tried) {
@@ -179,8 +255,11 @@ void DeliveryQueue::on_ended(const WaitingJob& job, MonotonicTime now) {
     last_used_ = now;
 }
 
-bool DeliveryQueue::on_success() {
-    window_ = std::min<double>(widest_, window_ + (was_narrowed_ ? 1.0 / window_ : 1.0));
+bool DeliveryQueue::on_success(bool opens) {
+    if (opens) {
+        destination().on_success();
+    }
+    spared = 0;
     if (state_.attempts == 0 && state_.next_retry == UtcTime{}) {
         return false;
     }
@@ -193,8 +272,7 @@ bool DeliveryQueue::on_success() {
 }
 
 bool DeliveryQueue::on_failure(std::uint64_t generation) noexcept {
-    window_ = std::max(1.0, window_ / 2);
-    was_narrowed_ = true;
+    destination().on_failure();
     return generation == generation_;
 }
 

@@ -7,6 +7,7 @@
 #include "transport/mail/delivery_status.hpp"
 #include "transport/org/next_hop.hpp"
 #include "transport/ports/records/queued_message.hpp"
+#include "transport/queue/destination.hpp"
 #include "transport/queue/queue_limits.hpp"
 
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include <list>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,7 @@ struct WaitingJob {
     std::string sender;
     bool tried = false;        // they were deferred before
     std::int8_t priority = 0;  // RFC 6710, of the message
+    std::uint64_t size = 0;    // octets
 };
 
 class DeliveryQueue {
@@ -49,8 +52,11 @@ class DeliveryQueue {
     [[nodiscard]] bool takes(std::size_t recipients, std::int8_t priority = 0) const noexcept;
     void push(WaitingJob job);
     // The next job: never-tried before tried 4:1; of those, positive priority before none 4:1, and
-    // negative last, but each ninth; senders in turn. None when empty.
+    // negative last, but each ninth; senders in turn; of a sender's, a huge one lets some small
+    // ones pass. None when empty.
     [[nodiscard]] std::optional<WaitingJob> pop();
+    // Puts back what `pop` gave, or a part of it, to be the next of its sender.
+    void push_front(WaitingJob job);
     // Takes out everything that waits (the hop failed, the configuration changed).
     [[nodiscard]] std::vector<WaitingJob> drain();
     // Takes out the jobs of one message (held, removed).
@@ -65,9 +71,32 @@ class DeliveryQueue {
 
     [[nodiscard]] bool has_waiting() const noexcept { return waiting_ > 0; }
 
+    [[nodiscard]] std::size_t running_recipients() const noexcept { return running_recipients_; }
+
+    // Messages that wait here.
+    [[nodiscard]] std::set<QueueId> waiting_messages() const;
+
+    // ---- destination
+
+    // Its own until `join`.
+    [[nodiscard]] Destination& destination() noexcept {
+        return shared_ == nullptr ? own_ : *shared_;
+    }
+
+    [[nodiscard]] const Destination& destination() const noexcept {
+        return shared_ == nullptr ? own_ : *shared_;
+    }
+
+    // Empty: it has its own.
+    [[nodiscard]] const std::string& destination_key() const noexcept { return shared_key_; }
+
+    // The hop leads to `shared`, which outlives it; what runs counts there from now on. Null: its
+    // own again.
+    void join(Destination* shared, std::string key);
+
     // ---- window
 
-    // A hop that is failing gets one attempt at a time.
+    // A hop that is failing gets one attempt at a time, and one whose hosts have to be known first.
     [[nodiscard]] std::uint32_t window() const noexcept;
     [[nodiscard]] bool can_start(UtcTime now) const noexcept;
     void on_started(const WaitingJob& job, MonotonicTime now);
@@ -80,8 +109,9 @@ class DeliveryQueue {
     // Its last attempt could not reach it.
     [[nodiscard]] bool is_failing() const noexcept { return state_.attempts > 0; }
 
-    // The hop answered an attempt. True: it had been failing, and its state has changed.
-    bool on_success();
+    // The hop answered an attempt; the window opens, unless it was asked to be pressed less. True:
+    // it had been failing, and its state has changed.
+    bool on_success(bool opens = true);
 
     // Counts the moves of the retry state; an attempt keeps the value it started under.
     [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
@@ -100,6 +130,13 @@ class DeliveryQueue {
 
     [[nodiscard]] MonotonicTime last_used() const noexcept { return last_used_; }
 
+    // Its hosts decide how hard it may be pressed, and the first attempt finds them out.
+    bool asks_first = false;
+    // Why its next job has not started; it stands in the line of that.
+    HeldBy held_by = HeldBy::nothing;
+    // Attempts of its own it was spared in a row, because its destination was dead.
+    std::uint32_t spared = 0;
+    std::uint32_t connector_connections = kUnlimitedConnections;
     // More waits on disk than fitted.
     bool has_backlog = false;
     // More may wait on disk behind what was fetched: to be looked for when this is empty.
@@ -110,8 +147,10 @@ class DeliveryQueue {
     class Lines {
       public:
         void push(WaitingJob job);
+        void push_front(WaitingJob job);
         [[nodiscard]] std::optional<WaitingJob> pop();
         void drain_into(std::vector<WaitingJob>& jobs, std::optional<QueueId> only);
+        void note(std::set<QueueId>& messages) const;
 
         [[nodiscard]] bool empty() const noexcept { return turn_.empty(); }
 
@@ -119,7 +158,12 @@ class DeliveryQueue {
         struct Line {
             std::string sender;
             std::deque<WaitingJob> jobs;
+            std::uint32_t passed_over = 0;  // small ones that its first, huge one let pass
+
+            [[nodiscard]] WaitingJob take();
         };
+
+        [[nodiscard]] Line& line_of(const std::string& sender);
 
         std::list<Line> turn_;  // no line is empty
         std::map<std::string, std::list<Line>::iterator> by_sender_;
@@ -130,8 +174,10 @@ class DeliveryQueue {
     class Classes {
       public:
         void push(WaitingJob job);
+        void push_front(WaitingJob job);
         [[nodiscard]] std::optional<WaitingJob> pop();
         void drain_into(std::vector<WaitingJob>& jobs, std::optional<QueueId> only);
+        void note(std::set<QueueId>& messages) const;
 
         [[nodiscard]] bool empty() const noexcept {
             return urgent_.empty() && normal_.empty() && bulk_.empty();
@@ -139,6 +185,7 @@ class DeliveryQueue {
 
       private:
         [[nodiscard]] Lines& next();
+        [[nodiscard]] Lines& lines_of(const WaitingJob& job) noexcept;
 
         Lines urgent_;
         Lines normal_;
@@ -153,11 +200,10 @@ class DeliveryQueue {
     NextHop hop_;
     NextHopState state_;
     std::optional<DeliveryStatus> failure_;
-    std::uint32_t widest_;
     std::uint32_t messages_per_connection_;
-    double window_;
-    bool was_narrowed_ = false;  // a failure was seen: the window opens by one per window, no
-                                 // longer by one per success
+    Destination own_;
+    Destination* shared_ = nullptr;
+    std::string shared_key_;
     Classes untried_jobs_;
     Classes tried_jobs_;
     std::uint32_t untried_in_a_row_ = 0;

@@ -1,6 +1,7 @@
 #include "transport/queue/destination.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace mailflow {
 
@@ -170,11 +171,27 @@ void Destination::die(DeliveryStatus failure, UtcTime until) {
     dead_until_ = until;
 }
 
-void Destination::inherit(const Destination& other) noexcept {
-    window_ = other.window_;
-    was_narrowed_ = other.was_narrowed_;
-    paused_until_ = other.paused_until_;
-    counts = other.counts;
+void Destination::take_over(Destination& other, bool is_new) noexcept {
+    if (is_new) {
+        window_ = other.window_;
+        was_narrowed_ = other.was_narrowed_;
+        narrowings_ = other.narrowings_;
+        paused_until_ = other.paused_until_;
+    }
+    counts += std::exchange(other.counts, {});
+}
+
+DestinationCounts& DestinationCounts::operator+=(const DestinationCounts& other) noexcept {
+    attempts += other.attempts;
+    delivered += other.delivered;
+    deferred += other.deferred;
+    failed += other.failed;
+    connections += other.connections;
+    reused += other.reused;
+    encrypted += other.encrypted;
+    slowed += other.slowed;
+    would_slow += other.would_slow;
+    return *this;
 }
 
 }  // namespace mailflow

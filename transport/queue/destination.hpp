@@ -37,8 +37,11 @@ struct DestinationCounts {
     std::uint64_t failed = 0;
     std::uint64_t connections = 0;  // opened
     std::uint64_t reused = 0;
-    std::uint64_t encrypted = 0;  // of those opened
-    std::uint64_t slowed = 0;     // replies that asked for less
+    std::uint64_t encrypted = 0;   // of those opened
+    std::uint64_t slowed = 0;      // replies that asked for less
+    std::uint64_t would_slow = 0;  // attempts a policy that only looks would have held
+
+    DestinationCounts& operator+=(const DestinationCounts& other) noexcept;
 };
 
 // Limits and rates of one set of rules: may one more attempt start?
@@ -136,13 +139,13 @@ class Destination {
 
     [[nodiscard]] const DeliveryStatus& death() const noexcept { return death_; }
 
-    // What it learned before it was known which destination it is.
-    void inherit(const Destination& other) noexcept;
+    // A hop comes from there: what is counted of it comes along, and where this is new what it
+    // learned too.
+    void take_over(Destination& other, bool is_new) noexcept;
 
     DestinationCounts counts;
     std::deque<std::string> line;       // keys of hops that wait for it, in turn
     std::optional<MonotonicTime> wake;  // a look at the line is ordered for then
-    std::size_t members = 0;            // hops that lead here
     MonotonicTime said_dry{};           // when it was last said what would have been slowed
 
   private:

@@ -81,7 +81,8 @@ void QueueManager::come_of_age(ActiveMessage& active) {
     if (active.held || (!is_expired && !is_late)) {
         return;
     }
-    if (is_late) {
+    // What was tried and waits in a line for its turn, behind a slow rate or a pause, is over too.
+    if (is_late || (is_expired && active.tried)) {
         take_out_of_queues(active);
     }
     for (std::size_t i = 0; i < active.recipients.size(); ++i) {

@@ -98,6 +98,9 @@ bool QueueManager::place(ActiveMessage& active, const RoutedGroup& group, WhenFu
         return false;
     }
     auto& queue = queue_of(group.hop);
+    if (queue.active() == 0) {
+        spare(queue);
+    }
     if (queue.in_retry(now())) {
         for (const auto number : group.recipients) {
             wait_for_hop(active, number, queue);
@@ -120,6 +123,7 @@ bool QueueManager::place(ActiveMessage& active, const RoutedGroup& group, WhenFu
     job.recipients = group.recipients;
     job.sender = active.message->envelope.reverse_path.text();
     job.priority = priority;
+    job.size = active.message->content.size();
     for (const auto number : group.recipients) {
         auto& recipient = active.at(number);
         recipient.work = Work::queued;
@@ -140,7 +144,10 @@ DeliveryQueue& QueueManager::queue_of(const NextHop& hop) {
     }
     NextHopState state;
     state.key = key;
-    return hops_.try_emplace(key, hop, std::move(state), parts_.limits).first->second;
+    auto& made = hops_.try_emplace(key, hop, std::move(state), parts_.limits).first->second;
+    made.asks_first = depends_on_hosts(hop, *parts_.organization);
+    apply_rules(made, {});
+    return made;
 }
 
 void QueueManager::unqueue(const WaitingJob& job) {
@@ -170,48 +177,19 @@ void QueueManager::requeue(std::vector<WaitingJob> jobs) {
 
 // ---- attempts
 
-void QueueManager::pump(DeliveryQueue& queue) {
-    while (can_work() && queue.can_start(now())) {
-        const bool is_too_many =
-            queue.is_failing() && running_at_failing_ >= parts_.limits.running_at_failing;
-        if (running_ >= parts_.limits.running || is_too_many) {
-            if (std::find(waiting_hops_.begin(), waiting_hops_.end(), queue.key()) ==
-                waiting_hops_.end()) {
-                waiting_hops_.push_back(queue.key());
-            }
-            return;
-        }
-        start_attempt(queue, *queue.pop());
-    }
-}
-
-void QueueManager::pump_waiting() {
-    // Those that still cannot start line up again.
-    for (auto turns = waiting_hops_.size(); turns > 0 && running_ < parts_.limits.running;
-         --turns) {
-        const auto found = hops_.find(waiting_hops_.front());
-        waiting_hops_.pop_front();
-        if (found != hops_.end()) {
-            pump(found->second);
-        }
-    }
-}
-
 void QueueManager::start_attempt(DeliveryQueue& queue, WaitingJob job) {
     auto& active = *active_.find(job.message);
     for (const auto number : job.recipients) {
         active.at(number).work = Work::running;
+        running_rows_.emplace(job.message, number);
     }
     const auto started = parts_.lane.clock().monotonic();
-    queue.on_started(job, started);
-
     DeliveryJob delivery{active.message, queue.hop(), job.recipients, parts_.organization};
     std::sort(delivery.recipients.begin(), delivery.recipients.end());
+    delivery.max_messages_per_connection = queue.destination().rules().max_messages_per_connection;
     Attempt begun{std::move(job), queue.key(), queue.generation(), choose_lane(), started};
-    begun.is_at_failing = queue.is_failing();
-    running_at_failing_ += begun.is_at_failing ? 1 : 0;
-    ++running_;
-    ++running_on_[begun.lane];
+    queue.on_started(begun.job, started);
+    count_started(queue, begun);
     run("delivery", attempt(std::move(delivery), std::move(begun)));
 }
 

@@ -16,14 +16,16 @@ struct QueueLimits {
     // Octets of bodies kept in memory between announcement and delivery; beyond it they are read
     // back.
     std::uint64_t body_bytes = 64ULL * 1024 * 1024;
-    // Attempts running at the same time, all next hops together.
-    std::size_t running = 500;
+    // Attempts running at the same time, all next hops together; outbound ones have the
+    // organization's limit as well.
+    std::size_t running = 10'000;
     // Of those, attempts at next hops that are failing: dead hosts must not keep the others
-    // waiting.
-    std::size_t running_at_failing = 250;
-    // Attempts at the same time per next hop: where the window starts, and how far it opens.
+    // waiting. Never more than half of what the organization allows.
+    std::size_t running_at_failing = 500;
+    // Attempts at the same time per destination: where the window starts, and how far it opens
+    // where policies, connectors and the organization set no limit.
     std::uint32_t first_window = 5;
-    std::uint32_t widest_window = 20;
+    std::uint32_t widest_window = 1000;
     // What a next hop may hold beyond its window: recipients it can send over kept connections.
     std::uint32_t messages_per_connection = 20;
     // Next hops remembered; beyond it idle ones are forgotten first, then those whose retry is

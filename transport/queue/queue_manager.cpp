@@ -20,12 +20,52 @@ struct QueueManager::StopWait {
 
 namespace {
 
-// What routing depends on; other changes of the configuration leave queued mail where it is.
+// What routing and reaching a next hop depend on; other changes of the configuration leave queued
+// mail where it is.
 std::string fingerprint(const SendConnector& connector) {
-    std::string text =
-        connector.name + '\n' + (connector.enabled ? "1" : "0") + (connector.scoped ? "1" : "0") +
-        std::to_string(static_cast<int>(connector.routing)) + ' ' + std::to_string(connector.port) +
-        ' ' + std::to_string(connector.max_message_size.value_or(0)) + ' ' + connector.fqdn + '\n';
+    std::string text = connector.name + '\n';
+    for (const bool flag :
+         {connector.enabled,
+          connector.scoped,
+          connector.force_helo,
+          connector.require_tls,
+          connector.ignore_starttls,
+          connector.dane,
+          connector.mta_sts,
+          connector.error_policies.downgrade_dns_failures}) {
+        text += flag ? '1' : '0';
+    }
+    const int level = connector.tls_auth_level ? static_cast<int>(*connector.tls_auth_level) : -1;
+    for (const auto number :
+         {std::int64_t{static_cast<int>(connector.routing)},
+          std::int64_t{connector.port},
+          static_cast<std::int64_t>(connector.max_message_size.value_or(0)),
+          std::int64_t{static_cast<int>(connector.auth)},
+          std::int64_t{level}}) {
+        text += ' ' + std::to_string(number);
+    }
+    for (const auto& word :
+         {connector.fqdn,
+          connector.source_address ? connector.source_address->text() : std::string(),
+          connector.tls_domain,
+          connector.certificate,
+          connector.username,
+          connector.password,
+          connector.oauth2.token_url,
+          connector.oauth2.client_id,
+          connector.oauth2.scope,
+          connector.oauth2.client_secret,
+          connector.oauth2.refresh_token}) {
+        text += '\n' + word;
+    }
+    text += '\n';
+    for (const auto* const replies :
+         {&connector.error_policies.downgrade_replies, &connector.error_policies.upgrade_replies}) {
+        for (const auto& reply : *replies) {
+            text += reply + ' ';
+        }
+        text += '\n';
+    }
     for (const auto& space : connector.address_spaces) {
         text += space.text() + ' ';
     }
@@ -42,6 +82,11 @@ std::map<std::string, std::string> fingerprints(const Organization& organization
     std::map<std::string, std::string> all;
     for (const auto& connector : organization.send_connectors()) {
         all.emplace(connector.name, fingerprint(connector));
+    }
+    // Under a name no connector has: where nodes stand says which connectors are in scope.
+    auto& sites = all["\n"];
+    for (const auto& node : organization.nodes()) {
+        sites += node.fqdn + '\n' + node.site + '\n';
     }
     return all;
 }
@@ -185,6 +230,22 @@ void QueueManager::on_wake(MonotonicTime armed) {
     request_refill(false, true);
 }
 
+Task<void> QueueManager::sleep_then_look(
+    Lane* lane, MonotonicTime when, std::weak_ptr<Pulse> pulse) {
+    const auto cancelled = co_await lane->sleep_until(when);
+    const auto alive = pulse.lock();
+    if (!alive || cancelled) {
+        co_return;
+    }
+    auto& manager = *alive->manager;
+    if (manager.armed_look_ == when) {
+        manager.armed_look_.reset();
+    }
+    if (manager.can_work()) {
+        manager.look();
+    }
+}
+
 void QueueManager::on_store_error(ErrorCode error) {
     if (error == Error::store_failed && !store_failed_) {
         store_failed_ = true;
@@ -227,8 +288,12 @@ void QueueManager::set_organization(OrganizationPtr organization) {
     }
     parts_.organization = std::move(organization);
     schedule_ = RetrySchedule(parts_.organization->transport());
+    for (auto& [key, queue] : hops_) {
+        apply_rules(queue, queue.destination().name());
+    }
     const auto after = fingerprints(*parts_.organization);
     if (before == after) {
+        serve_all();
         return;
     }
 
@@ -241,11 +306,13 @@ void QueueManager::set_organization(OrganizationPtr organization) {
         const bool is_changed =
             old != before.end() && (now_is == after.end() || now_is->second != old->second);
         if (is_changed && queue.in_retry(now())) {
+            queue.destination().revive();
             queue.set_next_retry({});
             changes_.emplace_back(queue.state());
         }
     }
     requeue(std::move(jobs));
+    serve_all();
     commit_changes();
     reroute_unreachable();
     request_refill(false, true);
@@ -256,6 +323,7 @@ void QueueManager::set_organization(OrganizationPtr organization) {
 Task<Result<std::uint64_t>> QueueManager::retry_now(std::string key) {
     for (auto& [name, queue] : hops_) {
         if ((key.empty() || name == key) && queue.state().attempts > 0) {
+            queue.destination().revive();
             queue.set_next_retry({});
             changes_.emplace_back(queue.state());
         }
@@ -299,6 +367,7 @@ Task<Result<>> QueueManager::retry_message(QueueId id) {
         numbers.push_back(active.message->recipients[i].number);
         const auto queue = hops_.find(recipient.next_hop);
         if (queue != hops_.end() && queue->second.in_retry(now())) {
+            queue->second.destination().revive();
             queue->second.set_next_retry({});
             changes_.emplace_back(queue->second.state());
         }
@@ -395,6 +464,7 @@ QueueStatistics QueueManager::statistics() const noexcept {
     statistics.highest_rows = active_.highest_rows();
     statistics.running = running_;
     statistics.hops = hops_.size();
+    statistics.stuck = stuck_in_memory_ + std::max(stuck_in_lap_, stuck_in_last_lap_);
     return statistics;
 }
 

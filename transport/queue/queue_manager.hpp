@@ -25,6 +25,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,7 @@ struct QueueStatistics {
     std::size_t highest_rows = 0;  // the most ever
     std::size_t running = 0;       // attempts
     std::size_t hops = 0;
+    std::size_t stuck = 0;  // recipients nothing would have moved, when it was last looked
 };
 
 class QueueManager {
@@ -108,6 +110,9 @@ class QueueManager {
         return hops_;
     }
 
+    // Why the next job of the hop has not started; nothing when none waits or it is in retry.
+    [[nodiscard]] HeldBy why_waits(const DeliveryQueue& queue) const;
+
     [[nodiscard]] const Organization& organization() const noexcept {
         return *parts_.organization;
     }
@@ -130,6 +135,8 @@ class QueueManager {
         std::size_t lane = 0;
         MonotonicTime started{};
         bool is_at_failing = false;
+        bool is_outbound = false;
+        std::uint64_t narrowings = 0;  // of its destination, when it started
     };
 
     // What to do with recipients whose next hop is full: new ones stay where they are on disk,
@@ -169,12 +176,39 @@ class QueueManager {
     DeliveryQueue& queue_of(const NextHop& hop);
     void requeue(std::vector<WaitingJob> jobs);
     void unqueue(const WaitingJob& job);
-    void pump(DeliveryQueue& queue);
-    void pump_waiting();
     void start_attempt(DeliveryQueue& queue, WaitingJob job);
     [[nodiscard]] std::size_t choose_lane() const noexcept;
     Task<void> attempt(DeliveryJob job, Attempt attempt);
     Task<DeliveryReport> hand_over(std::size_t lane, const DeliveryJob& job);
+
+    // queue_shaping.cpp: what starts when, at which destination
+    enum class Step : std::uint8_t { started, idle, held };
+
+    void pump(DeliveryQueue& queue);
+    Step step(DeliveryQueue& queue);
+    WaitingJob next_job(DeliveryQueue& queue);
+    [[nodiscard]] HeldBy held_by(const DeliveryQueue& queue) const;
+    [[nodiscard]] std::size_t most_at_failing() const noexcept;
+    std::deque<std::string>& line_of(DeliveryQueue& queue, HeldBy held);
+    void stand_in_line(DeliveryQueue& queue, HeldBy held, bool first);
+    void serve(std::deque<std::string>& line);
+    void serve_after(DeliveryQueue& queue);
+    void serve_all();
+    void look_later(DeliveryQueue& queue);
+    void arm_looks();
+    void look();
+    static Task<void> sleep_then_look(Lane* lane, MonotonicTime when, std::weak_ptr<Pulse> pulse);
+    void count_started(const DeliveryQueue& queue, Attempt& attempt);
+    void count_ended(const Attempt& attempt);
+    void apply_rules(DeliveryQueue& queue, const std::string& hosts);
+    void learn(DeliveryQueue& queue, const DeliveryReport& report);
+    // True: it asked to be pressed less.
+    bool hear(DeliveryQueue& queue, const Attempt& attempt, const DeliveryReport& report);
+    void say_dry(DeliveryQueue& queue, std::string_view what, std::uint64_t number);
+    bool spare(DeliveryQueue& queue);
+    void may_be_dead(DeliveryQueue& queue, const DeliveryReport& report);
+    void wait_in_retry(DeliveryQueue& queue);
+    void forget_destinations();
 
     // queue_outcomes.cpp: from reports to states
     void on_report(const DeliveryJob& job, const Attempt& attempt, DeliveryReport report);
@@ -206,7 +240,7 @@ class QueueManager {
     void wait_for_hop(ActiveMessage& active, std::uint32_t number, const DeliveryQueue& queue);
     void wait_unreachable(ActiveMessage& active, std::uint32_t number);
     void hop_failed(DeliveryQueue& queue, const Attempt& attempt, const DeliveryStatus& failure);
-    void hop_answered(DeliveryQueue& queue);
+    void hop_answered(DeliveryQueue& queue, bool is_slow);
     // Decides whether the message stays in memory: reports, retires or lets go of it. It may be
     // gone afterwards.
     void settle(QueueId id);
@@ -253,6 +287,15 @@ class QueueManager {
     Task<void> reroute();
     void reroute_message(QueuedMessage& message, const ReadWatch& watch);
 
+    // queue_watchdog.cpp: recipients nothing will move
+    Task<void> watch_stuck();
+    void watch_messages();
+    void watch_queues();
+    Task<void> watch_disk();
+    void watch_stored(QueuedMessage& message);
+    void put_back(ActiveMessage& active);
+    void found_stuck(QueueId id, std::string_view why, std::size_t recipients);
+
     // queue_appointments.cpp: release, deadlines, the age of what was released later
     bool put_off(ActiveMessage& active, const RoutedMessage& routed);
     void wait_release(ActiveMessage& active, std::uint32_t number);
@@ -277,8 +320,32 @@ class QueueManager {
     std::vector<std::size_t> running_on_;  // attempts by lane
     std::size_t running_ = 0;
     std::size_t running_at_failing_ = 0;
-    std::deque<std::string> waiting_hops_;  // could start, but too many attempts run
-    std::vector<QueueChange> changes_;      // of the step under way
+
+    // Attempts at the hops of a send connector, and the hops that wait because of its limit.
+    struct ConnectorShare {
+        std::size_t running = 0;
+        std::deque<std::string> line;
+    };
+
+    std::map<std::string, Destination> destinations_;  // shared ones, by connector, policy, hosts
+    std::map<std::string, ConnectorShare> connectors_;
+    std::size_t running_outbound_ = 0;
+    std::deque<std::string> everything_line_;  // hops that could start, but too many attempts run
+    std::deque<std::string> failing_line_;     // or too many at hops that are failing
+
+    // A look at the line of a destination: when, a hop of it, and its key if it is a shared one.
+    struct Look {
+        MonotonicTime when;
+        std::string hop;
+        std::string destination;
+
+        friend auto operator<=>(const Look&, const Look&) = default;
+    };
+
+    std::set<Look> looks_;
+    std::optional<MonotonicTime> armed_look_;
+    std::set<std::pair<QueueId, std::uint32_t>> running_rows_;  // recipients in attempts
+    std::vector<QueueChange> changes_;                          // of the step under way
 
     bool started_ = false;
     bool stopping_ = false;
@@ -297,6 +364,11 @@ class QueueManager {
     bool due_waits_ = false;            // deferred ones wait for room in memory
     QueueId ready_cursor_;
     std::optional<QueueId> ready_restart_;  // go back to behind this id
+
+    std::size_t stuck_in_memory_ = 0;
+    std::size_t stuck_in_lap_ = 0;  // on disk, since the lap began
+    std::size_t stuck_in_last_lap_ = 0;
+    QueueId stuck_cursor_;
 
     bool maintaining_ = false;  // or at appointments
     MonotonicTime next_maintenance_{};

@@ -46,15 +46,20 @@ void QueueManager::on_report(
     auto& queue = hops_.at(attempt.hop);
     const auto ended = parts_.lane.clock().monotonic();
     queue.on_ended(attempt.job, ended);
-    running_at_failing_ -= attempt.is_at_failing ? 1 : 0;
-    --running_;
-    --running_on_[attempt.lane];
-
+    count_ended(attempt);
+    for (const auto number : job.recipients) {
+        running_rows_.erase({job.message->id, number});
+    }
+    learn(queue, report);
     if (report.hop_failure) {
         report.hop_failure->action = DeliveryAction::delayed;
+    }
+    const bool is_slow = hear(queue, attempt, report);
+    if (report.hop_failure) {
         hop_failed(queue, attempt, *report.hop_failure);
+        may_be_dead(queue, report);
     } else {
-        hop_answered(queue);
+        hop_answered(queue, is_slow);
     }
 
     const auto id = job.message->id;
@@ -80,8 +85,7 @@ void QueueManager::on_report(
     }
     settle(id);
 
-    pump(queue);
-    pump_waiting();
+    serve_after(queue);
     const bool is_dry = queue.may_have_more && queue.active() == 0;
     if (is_dry || (queue.has_backlog && queue.is_half_empty())) {
         queue.has_backlog = false;
@@ -281,6 +285,11 @@ void QueueManager::hop_failed(
          {"attempts", queue.state().attempts},
          {"reason", failure.diagnostic}});
 
+    wait_in_retry(queue);
+}
+
+// What waits for a hop in retry waits on disk.
+void QueueManager::wait_in_retry(DeliveryQueue& queue) {
     for (const auto& job : queue.drain()) {
         unqueue(job);
         auto& active = *active_.find(job.message);
@@ -291,8 +300,8 @@ void QueueManager::hop_failed(
     }
 }
 
-void QueueManager::hop_answered(DeliveryQueue& queue) {
-    if (queue.on_success()) {
+void QueueManager::hop_answered(DeliveryQueue& queue, bool is_slow) {
+    if (queue.on_success(!is_slow)) {
         changes_.emplace_back(queue.state());
         queue.has_backlog = true;
         parts_.lane.log().info("next hop answers again", {{"next-hop", queue.key()}});

@@ -218,7 +218,10 @@ DeliveryQueue* QueueManager::adopt(const NextHopState& state) {
     if (!hop || hop->is_waiting_room() || hops_.size() >= parts_.limits.hops) {
         return nullptr;
     }
-    return &hops_.try_emplace(state.key, *hop, state, parts_.limits).first->second;
+    auto& made = hops_.try_emplace(state.key, *hop, state, parts_.limits).first->second;
+    made.asks_first = depends_on_hosts(*hop, *parts_.organization);
+    apply_rules(made, {});
+    return &made;
 }
 
 // ---- what a read brought

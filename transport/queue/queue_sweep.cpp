@@ -42,6 +42,7 @@ Task<void> QueueManager::maintain(bool is_start) {
     co_await keep_appointments();
     co_await report_withheld(false);
     report_overdue();
+    co_await watch_stuck();
     forget_hops();
     end_maintenance();
 }
@@ -247,10 +248,11 @@ void QueueManager::forget_hops() {
             }
         }
         if (farthest == hops_.end()) {
-            return;
+            break;
         }
         hops_.erase(farthest);
     }
+    forget_destinations();
 }
 
 // ---- the Unreachable queue
