@@ -52,6 +52,7 @@ class BootstrapReader {
     [[nodiscard]] Keys listen_keys();
     [[nodiscard]] Keys thread_keys();
     [[nodiscard]] Keys log_keys();
+    [[nodiscard]] Keys dns_keys();
     Setter section(std::string name, Keys keys);
     Setter one_key(std::string section_name, std::string_view key, Setter setter);
 
@@ -302,7 +303,7 @@ BootstrapReader::Keys BootstrapReader::log_keys() {
     };
 }
 
-BootstrapReader::Keys BootstrapReader::top_keys() {
+BootstrapReader::Keys BootstrapReader::dns_keys() {
     const auto servers = [this](const toml::node& node) {
         const auto take = [this](const std::string& written) {
             auto server = Endpoint::parse(written);
@@ -314,6 +315,36 @@ BootstrapReader::Keys BootstrapReader::top_keys() {
         };
         each_string(node, take, "a name server such as 192.0.2.53, 127.0.0.1:5353 or [::1]:53");
     };
+    // `loopback`, `none`, or the addresses themselves.
+    const auto trust_ad = [this](const toml::node& node) {
+        using TrustAd = Bootstrap::Dns::TrustAd;
+        auto& dns = settings_.dns;
+        dns.trust_ad = TrustAd::list;
+        const auto take = [&dns, &node](const std::string& written) {
+            const auto address = IpAddress::parse(written);
+            if (address) {
+                dns.trusted.push_back(*address);
+            } else if (!node.is_array() && written == "loopback") {
+                dns.trust_ad = TrustAd::loopback;
+            } else if (!node.is_array() && written == "none") {
+                dns.trust_ad = TrustAd::none;
+            } else {
+                return false;
+            }
+            return true;
+        };
+        each_string(
+            node, take, "\"loopback\", \"none\" or a list of addresses such as [\"192.0.2.53\"]");
+    };
+    return {
+        {"servers", servers},
+        {"trust_ad", trust_ad},
+        {"probe_secure", domain(settings_.dns.probe_secure)},
+        {"probe_bogus", domain(settings_.dns.probe_bogus)},
+    };
+}
+
+BootstrapReader::Keys BootstrapReader::top_keys() {
     const auto destinations = [this](const toml::node& node) {
         const auto take = [this](const std::string& written) {
             const auto range = IpRange::parse(written);
@@ -333,7 +364,7 @@ BootstrapReader::Keys BootstrapReader::top_keys() {
         {"node", section("node", node_keys())},
         {"listen", section("listen", listen_keys())},
         {"admin", one_key("admin", "socket", path(settings_.admin.socket))},
-        {"dns", one_key("dns", "servers", servers)},
+        {"dns", section("dns", dns_keys())},
         {"deliver", one_key("deliver", "allow_destinations", destinations)},
         {"process", one_key("process", "user", text(settings_.process.user))},
         {"threads", section("threads", thread_keys())},

@@ -48,6 +48,12 @@ struct Bootstrap {
 
     struct Dns {
         std::vector<Endpoint> servers;  // empty: the system's resolvers
+        // Whose word on DNSSEC counts; none given: loopback, and DANE is not counted on.
+        enum class TrustAd : std::uint8_t { loopback, list, none };
+        std::optional<TrustAd> trust_ad;
+        std::vector<IpAddress> trusted;  // of `list`
+        std::string probe_secure;        // zones to probe with; empty: public ones
+        std::string probe_bogus;
     } dns;
 
     struct Deliver {

@@ -10,13 +10,15 @@ std::size_t octets_of(const RecordData& data) {
     std::size_t octets = sizeof(RecordData);
     if (const auto* const mx = std::get_if<MxRecord>(&data)) octets += mx->exchange.size();
     if (const auto* const text = std::get_if<std::string>(&data)) octets += text->size();
+    if (const auto* const tlsa = std::get_if<TlsaRecord>(&data)) octets += tlsa->data.size();
     return octets;
 }
 
 // List and hash nodes, the key twice, the outcome: near enough for a bound.
 std::size_t octets_of(const std::string& key, const Outcome& outcome) {
     constexpr std::size_t kNodes = 160;
-    std::size_t octets = kNodes + 2 * key.size() + sizeof(Outcome) + outcome.detail.size();
+    std::size_t octets = kNodes + 2 * key.size() + sizeof(Outcome) + outcome.detail.size() +
+                         outcome.canonical_name.size();
     for (const auto& data : outcome.records)
         octets += octets_of(data);
     return octets;

@@ -21,6 +21,8 @@ struct Outcome {
     std::vector<RecordData> records;
     std::chrono::seconds ttl{0};  // zero: not to be kept
     std::string detail;
+    bool authentic = false;        // AD on every answer of the chain, whatever that is worth
+    std::string canonical_name{};  // where the CNAMEs led; empty: there were none
 };
 
 class AnswerCache {

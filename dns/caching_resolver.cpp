@@ -74,7 +74,9 @@ std::chrono::seconds negative_ttl(const Answer& answer) {
 }
 
 Outcome failed(std::string detail) {
-    return Outcome{DnsStatus::temporary, {}, std::chrono::seconds(0), std::move(detail)};
+    Outcome outcome;
+    outcome.detail = std::move(detail);
+    return outcome;
 }
 
 // What an answer says about the name its chain ends at. Nothing: the chain goes on in a further
@@ -86,7 +88,8 @@ std::optional<Outcome> outcome_of(
             DnsStatus::no_such_name,
             {},
             std::min(end.ttl, negative_ttl(answer)),
-            end.name + " does not exist"};
+            end.name + " does not exist",
+            false};
     }
     if (answer.code != ResponseCode::no_error) {
         return failed(dns::name_of(answer.code) + " for " + end.name);
@@ -116,7 +119,8 @@ std::optional<Outcome> outcome_of(
         DnsStatus::no_such_data,
         {},
         std::min(end.ttl, negative_ttl(answer)),
-        end.name + " has no " + dns::name_of(question.type) + " record"};
+        end.name + " has no " + dns::name_of(question.type) + " record",
+        false};
 }
 
 }  // namespace
@@ -128,6 +132,24 @@ CachingResolver::CachingResolver(
     , cache_(limits) {}
 
 CachingResolver::~CachingResolver() = default;
+
+void CachingResolver::prove_dnssec(std::unique_ptr<dns::DnssecProver> prover) {
+    prover_ = std::move(prover);
+    prover_->start();
+}
+
+void CachingResolver::stop() {
+    channel_->stop();
+    if (prover_) prover_->stop();
+}
+
+DnssecTrust CachingResolver::dnssec() const noexcept {
+    return prover_ ? prover_->trust() : DnssecTrust::untrusted;
+}
+
+std::string CachingResolver::dnssec_detail() const {
+    return prover_ ? prover_->detail() : "[dns] trust_ad does not name every name server";
+}
 
 Task<DnsAnswer<MxRecord>> CachingResolver::find_mx(DomainName name) {
     auto answer = co_await find<MxRecord>(name.text(), RecordType::mx);
@@ -149,6 +171,11 @@ Task<DnsAnswer<std::string>> CachingResolver::find_txt(std::string name) {
     co_return answer;
 }
 
+Task<DnsAnswer<TlsaRecord>> CachingResolver::find_tlsa(std::string name) {
+    auto answer = co_await find<TlsaRecord>(std::move(name), RecordType::tlsa);
+    co_return answer;
+}
+
 template <class Record>
 Task<DnsAnswer<Record>> CachingResolver::find(std::string name, RecordType type) {
     Question question{canonical(name), type};
@@ -157,6 +184,8 @@ Task<DnsAnswer<Record>> CachingResolver::find(std::string name, RecordType type)
     answer.status = outcome->status;
     answer.ttl = outcome->ttl;
     answer.detail = outcome->detail;
+    answer.authentic = outcome->authentic && dnssec() == DnssecTrust::proven;
+    answer.canonical_name = outcome->canonical_name;
     for (const auto& data : outcome->records)
         answer.records.push_back(std::get<Record>(data));
     co_return answer;
@@ -197,10 +226,15 @@ Task<Outcome> CachingResolver::resolve(Question question) {
     std::size_t links = 0;
     auto chain_ttl = dns::kMaxTtl;
     auto at = question;
+    bool authentic = true;
     for (;;) {
         ++counters_.queries;
         const auto reply = co_await channel_->ask(at);
-        if (!reply.answered) co_return failed(reply.failure);
+        if (!reply.answered) {
+            if (prover_) prover_->on_failure(lane_.clock().monotonic());
+            co_return failed(reply.failure);
+        }
+        authentic = authentic && reply.answer.authentic;
         auto end = follow_cnames(reply.answer, at.name, dns::kMaxCnameDepth - links);
         links += end.links;
         // RFC 1034 §3.6.2 wants chains short and says that loops are errors.
@@ -208,7 +242,11 @@ Task<Outcome> CachingResolver::resolve(Question question) {
             co_return failed("CNAME chain of " + question.name + " is too long or a loop");
         end.ttl = chain_ttl = std::min(chain_ttl, end.ttl);
         auto outcome = outcome_of(reply.answer, question, end);
-        if (outcome) co_return *std::move(outcome);
+        if (outcome) {
+            outcome->authentic = authentic && outcome->status != DnsStatus::temporary;
+            if (links > 0) outcome->canonical_name = end.name;
+            co_return *std::move(outcome);
+        }
         at.name = std::move(end.name);
     }
 }
@@ -217,9 +255,19 @@ Result<std::unique_ptr<CachingResolver>> make_resolver(Lane& lane, const DnsSett
     auto servers = dns::name_servers(settings);
     if (!servers) return servers.error();
     dns::AresChannel::Settings channel{
-        *std::move(servers), settings.try_timeout, settings.tries, settings.query_timeout};
-    return std::make_unique<CachingResolver>(
-        lane, std::make_unique<dns::AresChannel>(lane, std::move(channel)));
+        *servers, settings.try_timeout, settings.tries, settings.query_timeout};
+    auto resolver =
+        std::make_unique<CachingResolver>(lane, std::make_unique<dns::AresChannel>(lane, channel));
+    if (!dns::trusts_ad(settings, *servers)) return resolver;
+    // Each server by itself: one that does not validate would answer where another refuses.
+    std::vector<std::unique_ptr<dns::Channel>> one_by_one;
+    for (const auto& server : *servers) {
+        channel.servers = {server};
+        one_by_one.push_back(std::make_unique<dns::AresChannel>(lane, channel));
+    }
+    resolver->prove_dnssec(std::make_unique<dns::DnssecProver>(
+        lane, std::move(one_by_one), dns::ProbeZones{settings.probe_secure, settings.probe_bogus}));
+    return resolver;
 }
 
 }  // namespace mailflow

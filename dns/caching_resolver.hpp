@@ -5,6 +5,7 @@
 
 #include "dns/answer_cache.hpp"
 #include "dns/channel.hpp"
+#include "dns/dnssec_prover.hpp"
 #include "dns/name_servers.hpp"
 #include "transport/net/lane.hpp"
 #include "transport/ports/resolver.hpp"
@@ -30,10 +31,18 @@ class CachingResolver final : public Resolver {
     Task<DnsAnswer<IpAddress>> find_ipv4(DomainName name) override;
     Task<DnsAnswer<IpAddress>> find_ipv6(DomainName name) override;
     Task<DnsAnswer<std::string>> find_txt(std::string name) override;
+    Task<DnsAnswer<TlsaRecord>> find_tlsa(std::string name) override;
+
+    // Any thread. `untrusted` until a prover is given.
+    [[nodiscard]] DnssecTrust dnssec() const noexcept override;
+    // Why it is not `proven`, for people. On the lane.
+    [[nodiscard]] std::string dnssec_detail() const override;
+    // Once, before the first look-up: it begins to probe, and what it finds rules `dnssec`.
+    void prove_dnssec(std::unique_ptr<dns::DnssecProver> prover);
 
     // Look-ups under way and later ones end at once as `temporary`. Call it when the lane stops;
     // the resolver may go once the lane's tasks have ended.
-    void stop() { channel_->stop(); }
+    void stop();
 
     struct Counters {
         std::uint64_t lookups = 0;
@@ -55,6 +64,7 @@ class CachingResolver final : public Resolver {
 
     Lane& lane_;
     std::unique_ptr<dns::Channel> channel_;
+    std::unique_ptr<dns::DnssecProver> prover_;  // null: AD is ignored
     dns::AnswerCache cache_;
     std::unordered_map<std::string, Waiters> in_flight_;
     Counters counters_;

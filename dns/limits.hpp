@@ -23,6 +23,8 @@ constexpr std::size_t kMaxRecords = 100;
 constexpr std::size_t kMaxCnameDepth = 8;
 // A TXT record after its strings are joined.
 constexpr std::size_t kMaxTextOctets = 16'384;
+// The data of a TLSA record; a whole certificate may stand in it.
+constexpr std::size_t kMaxTlsaOctets = 8'192;
 
 // Queries of one lane that may be under way; more are answered `temporary` at once.
 constexpr std::size_t kMaxQueriesInFlight = 2'000;
@@ -37,6 +39,12 @@ constexpr std::chrono::seconds kMinTtl{1};
 constexpr std::chrono::seconds kMaxTtl{24 * 3600};
 // RFC 2308 §5: one to three hours work well as the upper bound of a negative answer.
 constexpr std::chrono::seconds kMaxNegativeTtl{3600};
+
+// Decisions §2.8: how often a resolver has to prove that it validates; the first time for one that
+// did not, doubled up to that; and how soon after failures.
+constexpr Duration kProbeInterval = std::chrono::minutes(10);
+constexpr Duration kFirstProbeRetry = std::chrono::seconds(5);
+constexpr Duration kProbeAfterFailure = std::chrono::seconds(30);
 
 // One try at one server; c-ares doubles it with each round over the servers.
 constexpr Duration kTryTimeout = std::chrono::seconds(5);

@@ -167,6 +167,20 @@ std::optional<RecordData> text_of(std::string_view data) {
     return RecordData(std::move(text));
 }
 
+// RFC 6698 §2.1: three octets, and what the certificate is compared with.
+std::optional<RecordData> tlsa_of(std::string_view data) {
+    constexpr std::size_t kFixedOctets = 3;
+    if (data.size() < kFixedOctets || data.size() - kFixedOctets > kMaxTlsaOctets) {
+        return std::nullopt;
+    }
+    TlsaRecord record;
+    record.usage = static_cast<std::uint8_t>(data[0]);
+    record.selector = static_cast<std::uint8_t>(data[1]);
+    record.matching = static_cast<std::uint8_t>(data[2]);
+    record.data = data.substr(kFixedOctets);
+    return RecordData(std::move(record));
+}
+
 // The data of a record, which lies in packet[start, end). Nothing when it does not fill its length
 // exactly.
 std::optional<RecordData> data_of(
@@ -198,6 +212,7 @@ std::optional<RecordData> data_of(
             break;
         }
         case RecordType::txt: return text_of(reader.take(end - start));
+        case RecordType::tlsa: return tlsa_of(reader.take(end - start));
         default: return RecordData();
     }
     if (reader.failed() || reader.at() != end) return std::nullopt;
@@ -259,6 +274,7 @@ std::string name_of(RecordType type) {
         case RecordType::txt: return "TXT";
         case RecordType::aaaa: return "AAAA";
         case RecordType::opt: return "OPT";
+        case RecordType::tlsa: return "TLSA";
     }
     return "TYPE" + std::to_string(static_cast<unsigned>(type));
 }
@@ -278,7 +294,7 @@ std::string name_of(ResponseCode code) {
 Result<std::string> encode_query(std::uint16_t id, const Question& question, Edns edns) {
     std::string out;
     put16(out, id);
-    put16(out, kFlagRecursionDesired);
+    put16(out, kFlagRecursionDesired | kFlagAuthentic);
     put16(out, 1);
     put16(out, 0);
     put16(out, 0);

@@ -23,7 +23,8 @@ enum class RecordType : std::uint16_t {
     mx = 15,
     txt = 16,
     aaaa = 28,
-    opt = 41
+    opt = 41,
+    tlsa = 52
 };
 
 // `A`, `MX`, …; `TYPE65` for those without a name here.
@@ -57,8 +58,14 @@ struct StartOfAuthority {
 };
 
 // monostate: a type that is not looked into (NS and all others).
-using RecordData =
-    std::variant<std::monostate, IpAddress, MxRecord, std::string, CanonicalName, StartOfAuthority>;
+using RecordData = std::variant<
+    std::monostate,
+    IpAddress,
+    MxRecord,
+    std::string,
+    CanonicalName,
+    StartOfAuthority,
+    TlsaRecord>;
 
 struct ResourceRecord {
     std::string name;  // lower case; octets that are no host name's are written \DDD
@@ -70,7 +77,7 @@ struct ResourceRecord {
 struct Answer {
     ResponseCode code = ResponseCode::no_error;
     bool truncated = false;
-    bool authentic = false;
+    bool authentic = false;  // AD: the server says that it has validated all of it
     bool has_edns = false;
     std::vector<ResourceRecord> answers;    // class IN, at most kMaxRecords
     std::vector<ResourceRecord> authority;  // likewise
@@ -78,9 +85,10 @@ struct Answer {
 
 enum class Edns { with, without };
 
-// Recursion desired. With EDNS the OPT record is the last thing in the packet: c-ares cuts it off
-// there when a server does not know it. Error::syntax when the name is none (empty label, too
-// long).
+// Recursion desired, and to be told whether the answer was validated (RFC 6840 §5.7: AD in a query
+// asks for AD, without the signatures that DO would bring). With EDNS the OPT record is the last
+// thing in the packet: c-ares cuts it off there when a server does not know it. Error::syntax when
+// the name is none (empty label, too long).
 [[nodiscard]] Result<std::string> encode_query(
     std::uint16_t id, const Question& question, Edns edns = Edns::with);
 

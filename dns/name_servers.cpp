@@ -3,6 +3,7 @@
 #include "transport/base/ascii.hpp"
 #include "transport/base/error.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 
@@ -48,6 +49,19 @@ std::vector<Endpoint> parse_resolv_conf(std::string_view text) {
             servers.push_back(Endpoint{*address, kDnsPort});
     }
     return servers;
+}
+
+bool trusts_ad(const DnsSettings& settings, std::span<const Endpoint> servers) noexcept {
+    return std::all_of(servers.begin(), servers.end(), [&settings](const Endpoint& server) {
+        switch (settings.trust_ad) {
+            case DnsSettings::TrustAd::none: return false;
+            // What nobody else can have touched on its way.
+            case DnsSettings::TrustAd::loopback: return server.address.is_loopback();
+            case DnsSettings::TrustAd::list: break;
+        }
+        return std::find(settings.trusted.begin(), settings.trusted.end(), server.address) !=
+               settings.trusted.end();
+    });
 }
 
 Result<std::vector<Endpoint>> name_servers(const DnsSettings& settings) {

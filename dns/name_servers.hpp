@@ -6,6 +6,7 @@
 #include "transport/base/ip_address.hpp"
 #include "transport/base/result.hpp"
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,6 +22,16 @@ struct DnsSettings {
     Duration try_timeout = dns::kTryTimeout;  // one server, first round
     int tries = dns::kTries;                  // rounds over the servers
     Duration query_timeout = dns::kQueryTimeout;
+
+    // Whose AD bit counts, once they have proved that they validate (decisions §2.8): nobody's
+    // unless all servers are among them.
+    enum class TrustAd : std::uint8_t { loopback, list, none };
+    TrustAd trust_ad = TrustAd::loopback;
+    std::vector<IpAddress> trusted;  // of `list`
+    // Apexes of zones: one that is signed and whose SOA record must have AD, one whose signatures
+    // are wrong and that must not be answered.
+    std::string probe_secure = "org";
+    std::string probe_bogus = "dnssec-failed.org";
 };
 
 namespace dns {
@@ -36,6 +47,10 @@ namespace dns {
 // than kMaxNameServers. Without any, 127.0.0.1 as resolv.conf(5) says. The file is the system's,
 // outside the state directory: it is read directly, once.
 [[nodiscard]] Result<std::vector<Endpoint>> name_servers(const DnsSettings& settings);
+
+// `trust_ad` names every one of them.
+[[nodiscard]] bool trusts_ad(
+    const DnsSettings& settings, std::span<const Endpoint> servers) noexcept;
 
 }  // namespace dns
 

@@ -89,6 +89,27 @@ TEST_CASE("a bootstrap file sets every key it names", "[config][bootstrap]") {
     CHECK(settings.durability.level == DurabilityLevel::process_crash);
 }
 
+TEST_CASE("[dns] says whose word on DNSSEC counts", "[config][bootstrap][dnssec]") {
+    using TrustAd = Bootstrap::Dns::TrustAd;
+    const auto dns = [](const std::string& text) {
+        const auto result = parse_bootstrap("[dns]\n" + text, "f.toml");
+        CHECK(joined(result.errors) == "");
+        return result.settings.dns;
+    };
+
+    CHECK(!dns("servers = '127.0.0.1'").trust_ad.has_value());
+    CHECK(dns("trust_ad = 'loopback'").trust_ad == TrustAd::loopback);
+    CHECK(dns("trust_ad = 'none'").trust_ad == TrustAd::none);
+    const auto listed =
+        dns("trust_ad = ['192.0.2.53', '2001:db8::53']\nprobe_secure = 'good.test'\n"
+            "probe_bogus = 'bad.test'");
+    CHECK(listed.trust_ad == TrustAd::list);
+    REQUIRE(listed.trusted.size() == 2);
+    CHECK(listed.trusted[1].text() == "2001:db8::53");
+    CHECK(listed.probe_secure == "good.test");
+    CHECK(listed.probe_bogus == "bad.test");
+}
+
 TEST_CASE("an empty bootstrap file means the defaults", "[config][bootstrap]") {
     const auto result = parse_bootstrap("", "mailflowd.toml");
 
@@ -150,6 +171,9 @@ TEST_CASE("what is wrong in a bootstrap file is told with file and line", "[conf
         {"[dns]\nservers = ['ns1.contoso.com']",
          "f.toml:2: \"ns1.contoso.com\" is not a name server"},
         {"[dns]\nservers = ['127.0.0.1:0']", "is not a name server"},
+        {"[dns]\ntrust_ad = 'all'", "f.toml:2: \"all\" is not \"loopback\", \"none\" or a list"},
+        {"[dns]\ntrust_ad = ['loopback']", "\"loopback\" is not"},
+        {"[dns]\nprobe_secure = 'a b'", "f.toml:2: \"a b\" is not a domain name"},
         {"[deliver]\nallow_destinations = ['10.0.0.1/8']",
          "f.toml:2: \"10.0.0.1/8\" is not an address, a range"},
         {"state_dir = 'x'\nstate_dir = 'y'", "f.toml:2: "},

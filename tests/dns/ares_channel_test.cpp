@@ -57,6 +57,7 @@ struct Client {
         settings.servers = std::move(servers);
         settings.try_timeout = try_timeout;
         settings.tries = 1;
+        settings.trust_ad = DnsSettings::TrustAd::none;  // or it would probe
         return make_resolver(lane, settings).value();
     }
 

@@ -51,7 +51,7 @@ TEST_CASE("A query asks one question, with recursion, and ends with the OPT reco
     const auto query = encode_query(0xabcd, Question{"Contoso.com", RecordType::mx}).value();
 
     Packet expected;
-    expected.u16(0xabcd).u16(0x0100).u16(1).u16(0).u16(0).u16(1);
+    expected.u16(0xabcd).u16(0x0120).u16(1).u16(0).u16(0).u16(1);
     expected.name("Contoso.com").u16(15).u16(1);
     expected.u8(0).u16(41).u16(1232).u32(0).u16(0);
     CHECK(query == expected.octets());
@@ -287,6 +287,32 @@ TEST_CASE("The response code is whole with the bits of the OPT record", "[dns][r
 
     CHECK(static_cast<unsigned>(answer.code) == 0x13);
     CHECK(name_of(answer.code) == "RCODE19");
+}
+
+TEST_CASE("A TLSA record has three octets and what they are about", "[dns][rfc6698]") {
+    const auto query = query_for("_25._tcp.mail.contoso.com", RecordType::tlsa);
+    const std::string digest(32, '\xaa');
+
+    const auto answer = decode_answer(
+        one_record(query, RecordType::tlsa, std::string("\x03\x01\x01", 3) + digest), query);
+
+    REQUIRE(answer.has_value());
+    REQUIRE(answer->answers.size() == 1);
+    CHECK(std::get<TlsaRecord>(answer->answers[0].data) == TlsaRecord{3, 1, 1, digest});
+    CHECK(name_of(RecordType::tlsa) == "TLSA");
+}
+
+TEST_CASE("TLSA data too short or beyond all measure is malformed", "[dns][rfc6698]") {
+    const auto query = query_for("_25._tcp.mail.contoso.com", RecordType::tlsa);
+    const std::string head("\x03\x01\x01", 3);
+
+    CHECK(
+        error_of(one_record(query, RecordType::tlsa, head.substr(0, 2)), query) == Error::corrupt);
+    CHECK(!error_of(one_record(query, RecordType::tlsa, head), query));
+    const std::string most(kMaxTlsaOctets, 'x');
+    CHECK(!error_of(one_record(query, RecordType::tlsa, head + most), query));
+    CHECK(
+        error_of(one_record(query, RecordType::tlsa, head + most + "x"), query) == Error::corrupt);
 }
 
 }  // namespace mailflow::dns

@@ -63,4 +63,23 @@ TEST_CASE(
     CHECK(name_servers(settings).error() == Error::too_large);
 }
 
+TEST_CASE("AD counts only when trust_ad names every server", "[dns][name-servers]") {
+    using TrustAd = DnsSettings::TrustAd;
+    const auto near = Endpoint::parse("127.0.0.1:53").value();
+    const auto also_near = Endpoint::parse("[::1]:53").value();
+    const auto far = Endpoint::parse("192.0.2.53:53").value();
+    const auto trusts = [](TrustAd trust, std::vector<Endpoint> servers) {
+        DnsSettings settings;
+        settings.trust_ad = trust;
+        settings.trusted = {IpAddress::parse("192.0.2.53").value()};
+        return trusts_ad(settings, servers);
+    };
+
+    CHECK(trusts(TrustAd::loopback, {near, also_near}));
+    CHECK(!trusts(TrustAd::loopback, {near, far}));
+    CHECK(trusts(TrustAd::list, {far}));
+    CHECK(!trusts(TrustAd::list, {far, near}));
+    CHECK(!trusts(TrustAd::none, {near}));
+}
+
 }  // namespace mailflow::dns

@@ -48,6 +48,14 @@ void FakeResolver::add_cname(std::string_view name, std::string_view target) {
     names_[key(name)].cname = key(target);
 }
 
+void FakeResolver::add_tlsa(std::string_view name, TlsaRecord record) {
+    names_[key(name)].tlsa.push_back(std::move(record));
+}
+
+void FakeResolver::set_authentic(std::string_view name, bool authentic) {
+    names_[key(name)].authentic = authentic;
+}
+
 void FakeResolver::set_status(std::string_view name, DnsStatus status) {
     names_[key(name)].status = status;
 }
@@ -63,8 +71,11 @@ DnsAnswer<Record> FakeResolver::answer(
     queries_.push_back(std::string(type) + " " + at);
     DnsAnswer<Record> result;
     result.ttl = ttl_;
+    result.authentic = dnssec_ == DnssecTrust::proven;
     for (int depth = 0; depth <= kCnameDepth; ++depth) {
         const auto found = names_.find(at);
+        result.authentic = result.authentic && found != names_.end() && found->second.authentic;
+        if (depth > 0) result.canonical_name = at;
         if (found == names_.end()) {
             result.status = DnsStatus::no_such_name;
         } else if (found->second.status != DnsStatus::found) {
@@ -96,6 +107,11 @@ Task<DnsAnswer<IpAddress>> FakeResolver::find_ipv4(DomainName name) {
 
 Task<DnsAnswer<IpAddress>> FakeResolver::find_ipv6(DomainName name) {
     auto result = answer("AAAA", name.text(), &Name::ipv6);
+    co_return result;
+}
+
+Task<DnsAnswer<TlsaRecord>> FakeResolver::find_tlsa(std::string name) {
+    auto result = answer("TLSA", name, &Name::tlsa);
     co_return result;
 }
 

@@ -27,6 +27,12 @@ class FakeResolver final : public Resolver {
     void add_address(std::string_view name, std::string_view address);
     void add_txt(std::string_view name, std::string_view text);
     void add_cname(std::string_view name, std::string_view target);
+    void add_tlsa(std::string_view name, TlsaRecord record);
+    // Answers for this name are authentic, if those of the whole chain are and `dnssec` is proven.
+    void set_authentic(std::string_view name, bool authentic = true);
+
+    void set_dnssec(DnssecTrust trust) noexcept { dnssec_ = trust; }
+
     // Every look-up of `name` ends so, whatever records it has: temporary (SERVFAIL), no_such_name,
     // no_such_data.
     void set_status(std::string_view name, DnsStatus status);
@@ -39,6 +45,9 @@ class FakeResolver final : public Resolver {
     Task<DnsAnswer<IpAddress>> find_ipv4(DomainName name) override;
     Task<DnsAnswer<IpAddress>> find_ipv6(DomainName name) override;
     Task<DnsAnswer<std::string>> find_txt(std::string name) override;
+    Task<DnsAnswer<TlsaRecord>> find_tlsa(std::string name) override;
+
+    [[nodiscard]] DnssecTrust dnssec() const noexcept override { return dnssec_; }
 
     // `MX contoso.com`, `A mail.contoso.com`, in the order asked.
     [[nodiscard]] const std::vector<std::string>& queries() const noexcept { return queries_; }
@@ -51,6 +60,8 @@ class FakeResolver final : public Resolver {
         std::vector<IpAddress> ipv4;
         std::vector<IpAddress> ipv6;
         std::vector<std::string> txt;
+        std::vector<TlsaRecord> tlsa;
+        bool authentic = false;
         std::string cname;
         DnsStatus status = DnsStatus::found;  // anything else: what every look-up says
     };
@@ -64,6 +75,7 @@ class FakeResolver final : public Resolver {
     std::map<std::string, Name, std::less<>> names_;
     std::vector<std::string> queries_;
     std::chrono::seconds ttl_{300};
+    DnssecTrust dnssec_ = DnssecTrust::untrusted;
 };
 
 }  // namespace mailflow

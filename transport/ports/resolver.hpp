@@ -30,6 +30,9 @@ class Resolver {
 
     // Whether `authentic` can ever be true.
     [[nodiscard]] virtual DnssecTrust dnssec() const noexcept { return DnssecTrust::untrusted; }
+
+    // Why it cannot, for people.
+    [[nodiscard]] virtual std::string dnssec_detail() const { return {}; }
 };
 
 }  // namespace mailflow

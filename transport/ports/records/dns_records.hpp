@@ -44,6 +44,15 @@ enum class DnssecTrust : std::uint8_t {
     proven,     // it validates: a secure name had AD, a bogus one SERVFAIL
 };
 
+[[nodiscard]] constexpr const char* to_text(DnssecTrust trust) noexcept {
+    switch (trust) {
+        case DnssecTrust::proven: return "proven";
+        case DnssecTrust::unproven: return "unproven";
+        case DnssecTrust::untrusted: break;
+    }
+    return "untrusted";
+}
+
 template <class Record>
 struct DnsAnswer {
     DnsStatus status = DnsStatus::temporary;
@@ -52,7 +61,7 @@ struct DnsAnswer {
     // AD bit on every answer of the CNAME chain, from servers that are proven to validate.
     bool authentic = false;
     std::string canonical_name{};  // where the CNAMEs led; lower case; empty: there were none
-    std::string detail;      // for people: `SERVFAIL from 127.0.0.1:5353`; empty when found
+    std::string detail;            // for people: `SERVFAIL from 127.0.0.1:5353`; empty when found
 };
 
 }  // namespace mailflow
