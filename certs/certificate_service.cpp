@@ -223,7 +223,9 @@ TlsContextsPtr CertificateService::build(const Organization& organization) {
     const auto& node = organization.node().fqdn;
     std::vector<std::string> problems;
     auto contexts = std::make_shared<const TlsContextSet>(
-        TlsContextSet::Parts{certificates_, connectors, node, now, tickets_, trust_}, problems);
+        TlsContextSet::Parts{
+            certificates_, connectors, node, now, tickets_, trust_, organization.send_connectors()},
+        problems);
     warnings_ = find_warnings(certificates_, connectors, node, now);
     warnings_.insert(warnings_.end(), unusable_.begin(), unusable_.end());
     for (auto& problem : problems) {

@@ -1,7 +1,9 @@
 #include "certs/tls_context_set.hpp"
 
 #include "certs/certificate_selection.hpp"
+#include "certs/client_context.hpp"
 #include "transport/base/ascii.hpp"
+#include "transport/base/error.hpp"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -339,6 +341,7 @@ class TlsContextSet::Builder {
 };
 
 TlsContextSet::TlsContextSet(const Parts& parts, std::vector<std::string>& problems) {
+    make_clients(parts, problems);
     Builder builder(parts, problems);
     builder.fill_names();
     for (const auto& connector : parts.connectors) {
@@ -358,6 +361,40 @@ TlsContextSet::TlsContextSet(const Parts& parts, std::vector<std::string>& probl
         entry.context = builder.make(entry);
         entries_.push_back(std::move(entry));
     }
+}
+
+void TlsContextSet::make_clients(const Parts& parts, std::vector<std::string>& problems) {
+    std::string why;
+    client_ = make_client_context(parts.trust, nullptr, &why).value();
+    for (const auto& connector : parts.send_connectors) {
+        const auto& wanted = connector.certificate;
+        if (wanted.empty() || clients_.contains(wanted)) {
+            continue;
+        }
+        const auto found = std::find_if(
+            parts.certificates.begin(), parts.certificates.end(), [&wanted](const auto& one) {
+                return ascii::equal_ignoring_case(one.name, wanted) ||
+                       ascii::equal_ignoring_case(one.facts.thumbprint, wanted);
+            });
+        const bool is_there = found != parts.certificates.end() && found->key && found->chain;
+        Result<TlsContextPtr> context = Error::not_found;
+        why = "there is no such certificate with its key";
+        if (is_there) {
+            context = make_client_context(parts.trust, &*found, &why);
+        }
+        if (!context) {
+            problems.push_back(
+                "send connector \"" + connector.name + "\" sends no certificate: \"" + wanted +
+                "\": " + why);
+        }
+        clients_.emplace(wanted, context ? *context : client_);
+    }
+}
+
+TlsContextPtr TlsContextSet::client_context(const SendConnector* connector) const {
+    const auto found =
+        connector == nullptr ? clients_.end() : clients_.find(connector->certificate);
+    return found == clients_.end() ? client_ : found->second;
 }
 
 TlsContextSet::~TlsContextSet() = default;

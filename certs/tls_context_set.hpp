@@ -8,6 +8,7 @@
 #include "certs/ticket_keys.hpp"
 #include "transport/ports/tls_contexts.hpp"
 
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -23,7 +24,8 @@ class TlsContextSet final : public TlsContexts {
         std::string node_fqdn;
         UtcTime now{};
         TicketKeysPtr tickets;
-        TrustStorePtr trust;  // client certificates are verified against it
+        TrustStorePtr trust;  // certificates of peers are verified against it
+        std::span<const SendConnector> send_connectors{};
     };
 
     // Where a certificate cannot be used (a key OpenSSL refuses), it is left out and named in
@@ -32,12 +34,18 @@ class TlsContextSet final : public TlsContexts {
     ~TlsContextSet() override;
 
     [[nodiscard]] TlsContextPtr server_context(const ReceiveConnector& connector) const override;
+    // A connector whose certificate is not there, or cannot be used, sends none.
+    [[nodiscard]] TlsContextPtr client_context(const SendConnector* connector) const override;
 
   private:
     struct Entry;
     class Builder;
 
+    void make_clients(const Parts& parts, std::vector<std::string>& problems);
+
     std::vector<Entry> entries_;
+    TlsContextPtr client_;                          // sends no certificate
+    std::map<std::string, TlsContextPtr> clients_;  // by the connector's field `certificate`
 };
 
 // Whether sessions of this connector get tickets (decisions 2.15): none where anybody may come and
