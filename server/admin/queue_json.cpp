@@ -23,6 +23,8 @@ json::object to_json(const RecipientInfo& recipient) {
     json::object object;
     object["address"] = recipient.address;
     object["original"] = recipient.original;
+    object["reverse_path"] = recipient.reverse_path;
+    object["variant"] = recipient.variant;
     object["state"] = to_text(recipient.status);
     object["next_hop"] = recipient.next_hop;
     object["attempts"] = recipient.attempts;

@@ -32,8 +32,8 @@ std::string message_title(QueueId id) {
 }
 
 // The whole text of a message, read on the queue lane.
-Task<Result<std::string>> read_whole(QueueAdmin& admin, QueueId id) {
-    auto exported = co_await admin.export_message(id);
+Task<Result<std::string>> read_whole(QueueAdmin& admin, QueueId id, std::string recipient) {
+    auto exported = co_await admin.export_message(id, std::move(recipient));
     if (!exported) {
         co_return exported.error();
     }
@@ -214,12 +214,14 @@ Task<HttpResponse> QueueResource::remove_message(QueueId id, HttpRequest request
 }
 
 Task<HttpResponse> QueueResource::export_message(QueueId id, HttpRequest request) {
-    const auto read = [this, id] {
-        return read_whole(admin_, id);
+    const std::string recipient(request.parameter("recipient"));
+    const auto read = [this, id, &recipient] {
+        return read_whole(admin_, id, recipient);
     };
     auto text = co_await call_on(console_, queue_lane_, read);
     if (!text) {
-        co_return failure(text.error(), message_title(id));
+        const auto whose = recipient.empty() ? recipient : " for " + recipient;
+        co_return failure(text.error(), message_title(id) + whose);
     }
     console_.log().info("message exported", {{"queue-id", id}, {"by", request.caller.text()}});
     co_return HttpResponse{200, "message/rfc822", std::move(*text)};

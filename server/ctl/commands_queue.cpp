@@ -65,7 +65,7 @@ json::object message_row(const json::object& message) {
     return row;
 }
 
-void print_recipient(const json::object& recipient, std::ostream& out) {
+void print_recipient(const json::object& recipient, const std::string& sender, std::ostream& out) {
     out << "  " << text_of(recipient, "address") << "  " << text_of(recipient, "state") << "\n";
     const auto line = [&out](std::string_view title, const std::string& value) {
         if (!value.empty()) {
@@ -74,6 +74,12 @@ void print_recipient(const json::object& recipient, std::ostream& out) {
     };
     if (text_of(recipient, "original") != text_of(recipient, "address")) {
         line("Given as", text_of(recipient, "original"));
+    }
+    if (text_of(recipient, "reverse_path") != sender) {
+        line("MAIL FROM", text_of(recipient, "reverse_path"));
+    }
+    if (const auto variant = number_of(recipient, "variant"); variant != 0) {
+        line("Variant", std::to_string(variant));
     }
     line("Next hop", text_of(recipient, "next_hop"));
     line("Attempts", std::to_string(number_of(recipient, "attempts")));
@@ -109,7 +115,7 @@ int show_message(Context& context, const Arguments& arguments) {
     line("From client", text_of(message, "client"));
     context.out << "Recipients\n";
     for (const auto& recipient : message.at("recipients").as_array()) {
-        print_recipient(recipient.as_object(), context.out);
+        print_recipient(recipient.as_object(), text_of(message, "sender"), context.out);
     }
     return 0;
 }
@@ -164,9 +170,11 @@ int remove_message(Context& context, const Arguments& arguments) {
 }
 
 int export_message(Context& context, const Arguments& arguments) {
-    allow_flags(arguments, {"out"});
+    allow_flags(arguments, {"out", "recipient"});
     const auto id = required_id(arguments);
-    const auto text = context.client.get_text("/v1/messages/" + encoded(id) + "/content");
+    std::string target = "/v1/messages/" + encoded(id) + "/content";
+    add_parameter(target, "recipient", arguments.value("recipient").value_or(""));
+    const auto text = context.client.get_text(target);
     const auto path = arguments.value("out");
     if (!path) {
         context.out << text;

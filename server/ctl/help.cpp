@@ -45,7 +45,9 @@ const std::vector<Command>& commands() {
          "smtpctl message list [--queue QUEUE] [--limit N] [--where 'FIELD OP VALUE']\n"
          "smtpctl message show QUEUEID\n"
          "smtpctl message remove QUEUEID [--without-ndr]\n"
-         "smtpctl message export QUEUEID [--out FILE]\n\n"
+         "smtpctl message export QUEUEID [--recipient ADDRESS] [--out FILE]   as it came, or as "
+         "that "
+         "recipient gets it\n\n"
          "Example:\n  smtpctl message list --where 'sender = alice@contoso.com'\n"},
         {"track",
          "",

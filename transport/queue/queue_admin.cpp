@@ -32,6 +32,20 @@ RecipientStatus status_of(const QueuedRecipient& stored, const ActiveRecipient* 
                                                : RecipientStatus::retry;
 }
 
+// An address of the envelope names more people than one when it was a group's: then the first.
+const QueuedRecipient* find_recipient(const QueuedMessage& message, std::string_view name) {
+    const auto& all = message.recipients;
+    auto found = std::find_if(all.begin(), all.end(), [name](const auto& recipient) {
+        return ascii::equal_ignoring_case(name, recipient.address.text());
+    });
+    if (found == all.end()) {
+        found = std::find_if(all.begin(), all.end(), [name](const auto& recipient) {
+            return ascii::equal_ignoring_case(name, recipient.original);
+        });
+    }
+    return found == all.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
 const char* to_text(QueueStatus status) noexcept {
@@ -219,14 +233,20 @@ MessageInfo QueueAdmin::describe(const QueuedMessage& message) const {
     for (const auto& recipient : message.recipients) {
         const auto* const live =
             active == nullptr ? nullptr : &active->recipients[active->position(recipient.number)];
-        info.recipients.push_back(describe(recipient, live, info.held));
+        info.recipients.push_back(describe(message, recipient, live, info.held));
     }
     return info;
 }
 
 RecipientInfo QueueAdmin::describe(
-    const QueuedRecipient& stored, const ActiveRecipient* active, bool held) const {
+    const QueuedMessage& message,
+    const QueuedRecipient& stored,
+    const ActiveRecipient* active,
+    bool held) const {
     RecipientInfo info;
+    const auto& sender = message.reverse_path_of(stored);
+    info.reverse_path = sender.is_null() ? "<>" : sender.text();
+    info.variant = stored.variant;
     info.number = stored.number;
     info.address = stored.address.text();
     info.original = stored.original;
@@ -258,7 +278,7 @@ RecipientInfo QueueAdmin::describe(
     return info;
 }
 
-Task<Result<MessageExport>> QueueAdmin::export_message(QueueId id) {
+Task<Result<MessageExport>> QueueAdmin::export_message(QueueId id, std::string recipient) {
     auto found = co_await store_.find(id);
     if (!found) {
         co_return found.error();
@@ -267,20 +287,28 @@ Task<Result<MessageExport>> QueueAdmin::export_message(QueueId id) {
         co_return Error::not_found;
     }
     const auto& message = **found;
+    auto content = message.content;
+    if (!recipient.empty()) {
+        const auto named = find_recipient(message, recipient);
+        if (named == nullptr) {
+            co_return Error::not_found;
+        }
+        content.prefix = message.prefix_of(*named);
+        content.edits = message.edits_of(*named);
+    }
     MessageExport text;
-    text.size = message.content.size();
+    text.size = content.size();
     text.message_id = message.content.facts.message_id;
     const auto* const active = manager_.find_active(id);
     if (active != nullptr && active->message->body) {
-        text.content =
-            make_content_reader(message.content, make_memory_reader(active->message->body));
+        text.content = make_content_reader(content, make_memory_reader(active->message->body));
         co_return text;
     }
     auto opened = co_await bodies_.open(id, message.content.body);
     if (!opened) {
         co_return opened.error();
     }
-    text.content = make_content_reader(message.content, std::move(*opened));
+    text.content = make_content_reader(content, std::move(*opened));
     co_return text;
 }
 

@@ -47,6 +47,8 @@ struct RecipientInfo {
     std::uint32_t number = 0;
     std::string address;
     std::string original;
+    std::string reverse_path;   // MAIL FROM as it gets it; `<>` when null
+    std::uint16_t variant = 0;  // of the message; 0: as it came
     RecipientStatus status = RecipientStatus::ready;
     std::string next_hop;  // key; empty until routed
     std::uint32_t attempts = 0;
@@ -78,7 +80,7 @@ struct MessageFilter {
     std::size_t limit = 1000;
 };
 
-// The whole RFC 5322 text, as it would leave.
+// The whole RFC 5322 text, as it would leave for one recipient.
 struct MessageExport {
     std::unique_ptr<BodyReader> content;
     std::uint64_t size = 0;
@@ -123,7 +125,9 @@ class QueueAdmin {
         return manager_.remove(id, with_report);
     }
 
-    Task<Result<MessageExport>> export_message(QueueId id);
+    // As `recipient` gets it (its address, or what RCPT named, without case); empty: variant 0, the
+    // message as it came. Error::not_found: no such message, or no such recipient of it.
+    Task<Result<MessageExport>> export_message(QueueId id, std::string recipient = {});
 
   private:
     // Of the messages that are to be released later.
@@ -132,7 +136,10 @@ class QueueAdmin {
     [[nodiscard]] bool matches(const MessageInfo& message, const MessageFilter& filter) const;
     [[nodiscard]] MessageInfo describe(const QueuedMessage& message) const;
     [[nodiscard]] RecipientInfo describe(
-        const QueuedRecipient& stored, const ActiveRecipient* active, bool held) const;
+        const QueuedMessage& message,
+        const QueuedRecipient& stored,
+        const ActiveRecipient* active,
+        bool held) const;
 
     QueueManager& manager_;
     QueueStore& store_;

@@ -167,6 +167,47 @@ TEST_CASE("an exported message is its whole text", "[queue][admin]") {
     CHECK(exported->size == text.size());
 }
 
+TEST_CASE("an exported message is what its recipient gets, when one is named", "[queue][admin]") {
+    AdminFixture f;
+    f.smtp.answer_with([](const auto& job) { return report_deferred(job, "451 later"); });
+    auto message = f.make_message("al@contoso.com", {"bob@contoso.com", "carol@example.org"});
+    message.recipients[1].original = "Team@contoso.com";
+    message.recipients[1].variant = 1;
+    const auto primary = ReversePath::parse("<alice@contoso.com>").value();
+    message.variants = {
+        {primary, primary, {{16, 11, "From: c@d\r\n"}}, "Sender: alice@contoso.com\r\n"}};
+    const auto id = message.id;
+    f.put(message);
+    auto admin = f.admin();
+
+    const auto export_for = [&](std::string recipient) {
+        auto exported = f.lane.run(admin.export_message(id, std::move(recipient))).value();
+        std::string text;
+        for (std::string_view piece;
+             !(piece = f.lane.run(exported.content->next()).value()).empty();) {
+            text += piece;
+        }
+        CHECK(exported.size == text.size());
+        return text;
+    };
+    const std::string as_it_came =
+        "Received: from client\r\nSubject: Lunch\r\nFrom: a@b\r\n\r\nToday?\r\n";
+    const std::string as_it_leaves =
+        "Sender: alice@contoso.com\r\nSubject: Lunch\r\nFrom: c@d\r\n\r\nToday?\r\n";
+    CHECK(export_for("") == as_it_came);
+    CHECK(export_for("BOB@contoso.com") == as_it_came);
+    CHECK(export_for("carol@example.org") == as_it_leaves);
+    CHECK(export_for("team@contoso.com") == as_it_leaves);
+    CHECK(f.lane.run(admin.export_message(id, "eve@contoso.com")).error() == Error::not_found);
+
+    const auto shown = f.lane.run(admin.find_message(id)).value();
+    CHECK(shown.sender == "al@contoso.com");
+    CHECK(shown.recipients[0].reverse_path == "al@contoso.com");
+    CHECK(shown.recipients[0].variant == 0);
+    CHECK(shown.recipients[1].reverse_path == "alice@contoso.com");
+    CHECK(shown.recipients[1].variant == 1);
+}
+
 }  // namespace
 
 }  // namespace mailflow
