@@ -382,6 +382,14 @@ Task<ErrorCode> Work::resolve(HeaderDecision decision) {
     co_return ErrorCode();
 }
 
+std::string waiting_reason(const NextHop& room) {
+    if (room.type != DeliveryType::other_node) {
+        return "no send connector matches: it waits until one does";
+    }
+    return "send connector " + room.connector + " sends from " + room.domain +
+           ", not from this node: it waits here until the connector has this source server, too";
+}
+
 Task<void> Work::route(Explanation::Recipient& recipient) {
     const auto& row = recipient.queued;
     if (is_final(row.state)) {
@@ -399,7 +407,6 @@ Task<void> Work::route(Explanation::Recipient& recipient) {
     if (row.target == RecipientTarget::mailbox) {
         co_return;
     }
-    const SendConnector* chosen = nullptr;
     for (auto& candidate :
          explain_selection(row.address.domain_text(), size_, *parts_.organization)) {
         if (candidate.loss) {
@@ -408,14 +415,12 @@ Task<void> Work::route(Explanation::Recipient& recipient) {
                  std::move(candidate.address_space),
                  to_text(*candidate.loss)});
         } else {
-            chosen = candidate.connector;
-            recipient.send_connector = chosen->name;
+            recipient.send_connector = candidate.connector->name;
             recipient.address_space = std::move(candidate.address_space);
         }
     }
     if (recipient.hop && recipient.hop->is_waiting_room()) {
-        recipient.failure = chosen == nullptr ? "no send connector matches: it waits until one does"
-                                              : "another node sends for this connector: it waits";
+        recipient.failure = waiting_reason(*recipient.hop);
     }
     if (recipient.hop && !recipient.hop->is_waiting_room()) {
         co_await find_hosts(recipient);

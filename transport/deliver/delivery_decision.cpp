@@ -268,4 +268,15 @@ DeliveryStatus unreachable_status() {
         {}, {4, 4, 4}, "A matching connector cannot be found to route the external recipient");
 }
 
+DeliveryStatus waiting_status(const NextHop& room) {
+    if (room.type != DeliveryType::other_node) {
+        return unreachable_status();
+    }
+    return own_words(
+        {},
+        {4, 4, 4},
+        "Another node has to send this: send connector " + room.connector +
+            " has the source servers " + room.domain);
+}
+
 }  // namespace mailflow

@@ -158,5 +158,7 @@ enum class OwnFailure : std::uint8_t {
 
 // No connector matches: delayed, in the words of the Unreachable queue's LastError.
 [[nodiscard]] DeliveryStatus unreachable_status();
+// Why a recipient waits in this room for another configuration: it names the node that has to send.
+[[nodiscard]] DeliveryStatus waiting_status(const NextHop& room);
 
 }  // namespace mailflow

@@ -10,8 +10,15 @@ namespace mailflow {
 namespace {
 
 // In the order of the enumeration.
-constexpr std::array<const char*, 7> kTypeNames = {
-    "mailbox", "dns", "smart-host", "unreachable", "future-release", "lmtp", "smtp-host"};
+constexpr std::array<const char*, 8> kTypeNames = {
+    "mailbox",
+    "dns",
+    "smart-host",
+    "unreachable",
+    "future-release",
+    "lmtp",
+    "smtp-host",
+    "other-node"};
 
 Result<DeliveryType> parse_type(std::string_view text) {
     for (std::size_t i = 0; i < kTypeNames.size(); ++i) {
@@ -24,8 +31,9 @@ Result<DeliveryType> parse_type(std::string_view text) {
 
 // Each type fills what it needs and nothing else, so equal hops have equal keys.
 bool is_complete(const NextHop& hop) {
-    const bool uses_connector =
-        hop.type == DeliveryType::dns || hop.type == DeliveryType::smart_host;
+    const bool uses_connector = hop.type == DeliveryType::dns ||
+                                hop.type == DeliveryType::smart_host ||
+                                hop.type == DeliveryType::other_node;
     return !hop.domain.empty() && uses_connector != hop.connector.empty();
 }
 
@@ -37,7 +45,7 @@ const char* to_text(DeliveryType type) noexcept {
 
 std::string NextHop::key() const {
     std::string key = to_text(type);
-    if (is_waiting_room()) {
+    if (type == DeliveryType::unreachable || type == DeliveryType::future_release) {
         return key + "||";
     }
     key.append("|").append(domain).append("|").append(connector);

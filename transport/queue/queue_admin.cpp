@@ -28,8 +28,8 @@ RecipientStatus status_of(const QueuedRecipient& stored, const ActiveRecipient* 
     }
     const auto& hop = active == nullptr ? stored.next_hop : active->next_hop;
     if (hop == NextHop::future_release().key()) return RecipientStatus::scheduled;
-    return hop == NextHop::unreachable().key() ? RecipientStatus::unreachable
-                                               : RecipientStatus::retry;
+    const auto room = NextHop::parse(hop);
+    return room && room->waits_for_route() ? RecipientStatus::unreachable : RecipientStatus::retry;
 }
 
 // An address of the envelope names more people than one when it was a group's: then the first.
@@ -148,8 +148,8 @@ QueueInfo QueueAdmin::describe(const NextHop& hop, const NextHopState& stored) c
     } else if (state.attempts > 0) {
         info.status = QueueStatus::retry;
     }
-    if (hop.type == DeliveryType::unreachable) {
-        info.last_error = unreachable_status().diagnostic;
+    if (hop.waits_for_route()) {
+        info.last_error = waiting_status(hop).diagnostic;
     } else if (hop.type == DeliveryType::future_release) {
         info.last_error = kScheduledText;
     }

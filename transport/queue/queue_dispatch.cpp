@@ -91,9 +91,9 @@ bool QueueManager::admit(ActiveMessage& active, const RoutedMessage& routed, Whe
 }
 
 bool QueueManager::place(ActiveMessage& active, const RoutedGroup& group, WhenFull when_full) {
-    if (group.hop.type == DeliveryType::unreachable) {
+    if (group.hop.waits_for_route()) {
         for (const auto number : group.recipients) {
-            wait_unreachable(active, number);
+            wait_for_route(active, number, group.hop);
         }
         return false;
     }

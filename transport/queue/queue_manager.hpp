@@ -238,7 +238,7 @@ class QueueManager {
         const NextHop& hop,
         Duration took);
     void wait_for_hop(ActiveMessage& active, std::uint32_t number, const DeliveryQueue& queue);
-    void wait_unreachable(ActiveMessage& active, std::uint32_t number);
+    void wait_for_route(ActiveMessage& active, std::uint32_t number, const NextHop& room);
     void hop_failed(DeliveryQueue& queue, const Attempt& attempt, const DeliveryStatus& failure);
     void hop_answered(DeliveryQueue& queue, bool is_slow);
     // Decides whether the message stays in memory: reports, retires or lets go of it. It may be
@@ -285,7 +285,10 @@ class QueueManager {
     void forget_hops();
     void reroute_unreachable();
     Task<void> reroute();
-    void reroute_message(QueuedMessage& message, const ReadWatch& watch);
+    Task<std::vector<std::string>> rooms_without_route();
+    Task<void> reroute_room(std::string room);
+    void reroute_message(
+        QueuedMessage& message, const std::string& room, const ReadWatch& watch);
 
     // queue_watchdog.cpp: recipients nothing will move
     Task<void> watch_stuck();

@@ -249,20 +249,20 @@ void QueueManager::wait_for_hop(
 
 // No attempt will change that: it is due when it expires, or earlier when the configuration
 // changes.
-void QueueManager::wait_unreachable(ActiveMessage& active, std::uint32_t number) {
+void QueueManager::wait_for_route(
+    ActiveMessage& active, std::uint32_t number, const NextHop& room) {
     auto& recipient = active.at(number);
-    const auto hop = NextHop::unreachable();
     const auto due = schedule_.expires_at(active.message->starts());
     const bool is_there =
-        recipient.state == RecipientState::deferred && recipient.next_hop == hop.key();
+        recipient.state == RecipientState::deferred && recipient.next_hop == room.key();
     if (is_there && recipient.due == due && due > now()) {
         return;
     }
-    recipient.last = unreachable_status();
+    recipient.last = waiting_status(room);
     if (!is_there) {
-        journal(TrackingEventId::defer, active, number, *recipient.last, hop, {});
+        journal(TrackingEventId::defer, active, number, *recipient.last, room, {});
     }
-    defer(active, number, hop.key(), due);
+    defer(active, number, room.key(), due);
 }
 
 // ---- a next hop

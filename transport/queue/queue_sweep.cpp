@@ -1,6 +1,6 @@
 // QueueManager, part five: what is done at the start and once a minute, so that nothing depends on
 // an event that was lost: a scan for new messages, overdue reports, expiry and delay notices by
-// age, and the Unreachable queue when the configuration changed. All in bounded pages.
+// age, and what waits for a route when the configuration changed. All in bounded pages.
 #include "transport/queue/queue_manager.hpp"
 
 #include <algorithm>
@@ -9,15 +9,13 @@ namespace mailflow {
 
 namespace {
 
-const std::string& unreachable_key() {
-    static const std::string key = NextHop::unreachable().key();
-    return key;
-}
+// Rooms are few: one, and one for each connector and its nodes.
+constexpr std::size_t kRoomsPerPage = 100;
 
-bool is_unreachable(const RoutedMessage& routed) {
+bool stays_in(const std::string& room, const RoutedMessage& routed) {
     return routed.failures.empty() &&
-           std::all_of(routed.groups.begin(), routed.groups.end(), [](const auto& group) {
-               return group.hop.type == DeliveryType::unreachable;
+           std::all_of(routed.groups.begin(), routed.groups.end(), [&room](const auto& group) {
+               return group.hop.key() == room;
            });
 }
 
@@ -255,7 +253,7 @@ void QueueManager::forget_hops() {
     forget_destinations();
 }
 
-// ---- the Unreachable queue
+// ---- what waits for a route
 
 void QueueManager::reroute_unreachable() {
     reroute_again_ = true;
@@ -265,34 +263,63 @@ void QueueManager::reroute_unreachable() {
     }
 }
 
-// Reads it through; only what has a route now is touched.
+// Room by room; begins anew when the configuration changes meanwhile.
 Task<void> QueueManager::reroute() {
-    QueueId after;
-    while (can_work()) {
-        if (std::exchange(reroute_again_, false)) {
-            after = QueueId{};
+    while (can_work() && std::exchange(reroute_again_, false)) {
+        const auto rooms = co_await rooms_without_route();
+        for (const auto& room : rooms) {
+            co_await reroute_room(room);
         }
-        const auto watch = active_.watch_read();
-        auto page =
-            co_await parts_.store.messages_of_hop(unreachable_key(), after, active_.sweep_page());
+    }
+    rerouting_ = false;
+}
+
+Task<std::vector<std::string>> QueueManager::rooms_without_route() {
+    std::vector<std::string> rooms = {NextHop::unreachable().key()};
+    // Keys come in order, so those of one type are together.
+    const auto first = std::string(to_text(DeliveryType::other_node)) + '|';
+    auto after = first;
+    while (after.starts_with(first) && can_work()) {
+        const auto page = co_await parts_.store.next_hops(after, kRoomsPerPage);
         if (!page) {
             on_store_error(page.error());
             break;
         }
-        if (page->empty() && !reroute_again_) {
+        if (page->empty()) {
+            break;
+        }
+        for (const auto& state : *page) {
+            if (state.key.starts_with(first)) rooms.push_back(state.key);
+        }
+        after = page->back().key;
+    }
+    co_return rooms;
+}
+
+// Reads it through; only what has another route now is touched.
+Task<void> QueueManager::reroute_room(std::string room) {
+    QueueId after;
+    while (can_work() && !reroute_again_) {
+        const auto watch = active_.watch_read();
+        auto page = co_await parts_.store.messages_of_hop(room, after, active_.sweep_page());
+        if (!page) {
+            on_store_error(page.error());
+            break;
+        }
+        if (page->empty()) {
             break;
         }
         active_.note_page(*page);
         for (auto& message : *page) {
             after = message.id;
-            reroute_message(message, *watch);
+            reroute_message(message, room, *watch);
         }
         commit_changes();
     }
-    rerouting_ = false;
 }
 
-void QueueManager::reroute_message(QueuedMessage& message, const ReadWatch& watch) {
+void QueueManager::reroute_message(
+    QueuedMessage& message, const std::string& room, const ReadWatch& watch) {
     const auto id = message.id;
     auto* active = active_.find(id);
     if (active == nullptr && (message.held || watch.was_touched(id))) {
@@ -305,12 +332,12 @@ void QueueManager::reroute_message(QueuedMessage& message, const ReadWatch& watc
         const auto& state = recipient == nullptr ? stored.state : recipient->state;
         const auto& hop = recipient == nullptr ? stored.next_hop : recipient->next_hop;
         const bool is_idle = recipient == nullptr || recipient->work == Work::idle;
-        if (state == RecipientState::deferred && hop == unreachable_key() && is_idle) {
+        if (state == RecipientState::deferred && hop == room && is_idle) {
             numbers.push_back(stored.number);
         }
     }
     const auto routed = route_message(message, numbers, *parts_.organization);
-    if (numbers.empty() || is_unreachable(routed)) {
+    if (numbers.empty() || stays_in(room, routed)) {
         return;
     }
     if (active == nullptr) {

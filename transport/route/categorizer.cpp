@@ -27,6 +27,15 @@ NextHop hop_of(const SendConnector& connector, const EmailAddress& address) {
     return {DeliveryType::dns, address.domain_text(), connector.name};
 }
 
+// The choice is final: when another node has to send, the recipient waits until it can.
+NextHop hop_elsewhere(const SendConnector& connector) {
+    std::string nodes;
+    for (const auto& server : connector.source_servers) {
+        nodes += (nodes.empty() ? "" : ",") + server;
+    }
+    return {DeliveryType::other_node, std::move(nodes), connector.name};
+}
+
 // Of a mailbox.
 NextHop hop_of(const DeliveryTarget& place) {
     switch (place.kind) {
@@ -55,10 +64,11 @@ RouteDecision route_recipient(
     if (selection.too_large) {
         return {NextHop::unreachable(), too_large_for_connectors()};
     }
-    // The choice is final: when another node has to send, the recipient waits for a configuration
-    // that lets us.
-    if (selection.chosen == nullptr || !is_source(*selection.chosen, organization.node())) {
+    if (selection.chosen == nullptr) {
         return {NextHop::unreachable(), std::nullopt};
+    }
+    if (!is_source(*selection.chosen, organization.node())) {
+        return {hop_elsewhere(*selection.chosen), std::nullopt};
     }
     return {hop_of(*selection.chosen, recipient.address), std::nullopt};
 }

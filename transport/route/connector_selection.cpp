@@ -12,8 +12,26 @@ namespace {
 struct Rated {
     const SendConnector* connector = nullptr;
     const AddressSpace* space = nullptr;  // the best one that matches, null when none does
-    bool local = false;
+    int distance = 0;  // of the nearest source server: this node, its site, elsewhere
 };
+
+constexpr int kHere = 0;
+constexpr int kInSite = 1;
+constexpr int kElsewhere = 2;
+
+// A node that nobody knows is in no site.
+int distance_of(const SendConnector& connector, const Organization& organization) noexcept {
+    if (is_source(connector, organization.node())) {
+        return kHere;
+    }
+    const auto& servers = connector.source_servers;
+    const bool in_site =
+        std::any_of(servers.begin(), servers.end(), [&organization](const std::string& server) {
+            const auto* site = organization.find_site(server);
+            return site != nullptr && *site == organization.node().site;
+        });
+    return in_site ? kInSite : kElsewhere;
+}
 
 const AddressSpace* best_space(const SendConnector& connector, std::string_view domain) noexcept {
     const AddressSpace* best = nullptr;
@@ -33,7 +51,7 @@ Rated rate(
     const SendConnector& connector,
     std::string_view domain,
     const Organization& organization) noexcept {
-    return {&connector, best_space(connector, domain), is_source(connector, organization.node())};
+    return {&connector, best_space(connector, domain), distance_of(connector, organization)};
 }
 
 // Steps 1 and 2: why this connector takes no part; none when it does. What holds for every message
@@ -44,8 +62,7 @@ std::optional<LossReason> excluded(const Rated& rated, std::uint64_t size) noexc
     if (!connector.enabled) {
         return LossReason::disabled;
     }
-    // The site of this node is the only one known: a source server elsewhere is in another site.
-    if (connector.scoped && !rated.local) {
+    if (connector.scoped && rated.distance == kElsewhere) {
         return LossReason::out_of_scope;
     }
     if (rated.space == nullptr) {
@@ -68,8 +85,10 @@ std::optional<LossReason> falls_behind(const Rated& loser, const Rated& winner) 
         return loser.space->cost() > winner.space->cost() ? std::optional(LossReason::costs_more)
                                                           : std::nullopt;
     }
-    if (loser.local != winner.local) {
-        return winner.local ? std::optional(LossReason::not_local) : std::nullopt;
+    if (loser.distance != winner.distance) {
+        const auto reason =
+            winner.distance == kHere ? LossReason::not_local : LossReason::other_site;
+        return winner.distance < loser.distance ? std::optional(reason) : std::nullopt;
     }
     return ascii::less_ignoring_case(winner.connector->name, loser.connector->name)
                ? std::optional(LossReason::later_name)
@@ -132,11 +151,13 @@ const char* to_text(LossReason reason) noexcept {
     switch (reason) {
         case LossReason::disabled: return "it is disabled";
         case LossReason::too_small: return "its maximum message size is smaller than the message";
-        case LossReason::out_of_scope: return "it is scoped to the site of its source servers";
+        case LossReason::out_of_scope:
+            return "it is scoped to the site of its source servers, which is another";
         case LossReason::no_match: return "none of its address spaces holds the domain";
         case LossReason::less_specific: return "its address space is less specific";
         case LossReason::costs_more: return "its address space costs more";
         case LossReason::not_local: return "this node is none of its source servers";
+        case LossReason::other_site: return "its source servers are in another site";
         case LossReason::later_name: return "its name comes later";
     }
     return "";

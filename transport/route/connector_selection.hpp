@@ -1,7 +1,7 @@
 // Which send connector takes a recipient's domain (reference 1.5): drop what is too small, keep
 // what is in scope, enabled and matching; then most specific address space, lowest cost, local
-// before remote, lowest name. Pure and deterministic: the order of the list never matters.
-// `explain_selection` says why every other candidate lost.
+// before this site before others, lowest name. Pure and deterministic: the order of the list never
+// matters. `explain_selection` says why every other candidate lost.
 #pragma once
 
 #include "transport/org/organization.hpp"
@@ -35,7 +35,8 @@ enum class LossReason : std::uint8_t {
     no_match,       // none of its address spaces holds the domain
     less_specific,  // than the chosen one's
     costs_more,
-    not_local,  // the chosen one sends from this node
+    not_local,   // the chosen one sends from this node
+    other_site,  // the chosen one sends from this node's site
     later_name,
 };
 

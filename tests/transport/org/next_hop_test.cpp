@@ -12,6 +12,8 @@ TEST_CASE("A next hop's key comes back as the same next hop", "[org][next_hop]")
         {{DeliveryType::smart_host, "[10.0.0.1],relay.contoso.com", "Backup"},
          "smart-host|[10.0.0.1],relay.contoso.com|Backup"},
         {{DeliveryType::dns, "contoso.com", "a|b||c"}, "dns|contoso.com|a|b||c"},
+        {{DeliveryType::other_node, "mx2.contoso.com", "Paris"},
+         "other-node|mx2.contoso.com|Paris"},
         {NextHop::unreachable(), "unreachable||"},
         {NextHop::future_release(), "future-release||"},
     };
@@ -37,6 +39,7 @@ TEST_CASE("A text that is no key of a next hop is refused", "[org][next_hop]") {
         "smart-host||Backup",
         "pigeon|contoso.com|Internet",
         "DNS|contoso.com|Internet",
+        "other-node|mx2.contoso.com|",
         "unreachable|Unreachable|",
         "unreachable||Internet",
         "future-release|Released later|"};

@@ -308,7 +308,7 @@ std::string ExpectedRows::hop_of(const QueuedRecipient& row, std::uint64_t size)
     }
     const auto& first = *ranked.begin()->second;
     if (first.source_servers.front() != organization_.node().fqdn) {
-        return "unreachable||";
+        return "other-node|" + first.source_servers.front() + '|' + first.name;
     }
     return first.routing == SendRouting::smart_hosts ? "smart-host|[192.0.2.25]|" + first.name
                                                      : "dns|" + domain + '|' + first.name;

@@ -60,6 +60,21 @@ TEST_CASE("the Unreachable queue says why", "[queue][admin]") {
     CHECK_FALSE(queues[0].next_retry);
 }
 
+TEST_CASE("the queue of another node's mail names that node", "[queue][admin][node]") {
+    QueueFixture f;
+    f.organization.send_connectors.front().source_servers = {"mx2.contoso.com"};
+    f.start();
+    f.send("bob@example.net", {"carol@example.org"});
+    QueueAdmin admin(*f.manager, f.store, f.bodies);
+
+    const auto queues = f.lane.run(admin.list_queues()).value();
+
+    REQUIRE(queues.size() == 1);
+    CHECK(queues[0].hop.type == DeliveryType::other_node);
+    CHECK_THAT(queues[0].last_error, Catch::Contains("mx2.contoso.com"));
+    CHECK_FALSE(queues[0].next_retry);
+}
+
 TEST_CASE(
     "a deferred message shows the remote's last words, its hop and its next attempt",
     "[queue][admin]") {

@@ -330,6 +330,49 @@ TEST_CASE("a connector that appears takes what was unreachable", "[queue][sweep]
     CHECK(f.gated().recorded() > writes);
 }
 
+TEST_CASE("what another node must send waits here and says which", "[queue][sweep][node]") {
+    QueueFixture f;
+    auto& connector = f.organization.send_connectors.front();
+    connector.source_servers = {"mx2.contoso.com", "mx3.contoso.com"};
+    f.start();
+
+    const auto id = f.send("bob@example.net", {"carol@example.org"});
+    f.lane.advance(hours(3));
+    const auto room = f.row(id).next_hop;
+    const auto said = f.row(id).last->diagnostic;
+    const auto tried = f.smtp.jobs().size();
+    f.organization.send_connectors.front().source_servers.emplace_back("mail.contoso.com");
+    f.reconfigure();
+    f.lane.advance(seconds(5));
+
+    CHECK(
+        room == "other-node|mx2.contoso.com,mx3.contoso.com|" +
+                    f.organization.send_connectors.front().name);
+    CHECK(tried == 0);
+    CHECK_THAT(said, Catch::Contains("Another node has to send this"));
+    CHECK_THAT(said, Catch::Contains("mx2.contoso.com,mx3.contoso.com"));
+    CHECK(f.smtp.jobs().size() == 1);
+    CHECK(f.is_gone(id));
+}
+
+TEST_CASE("a node that moves brings mail out of the waiting room", "[queue][sweep][node]") {
+    QueueFixture f;
+    auto& connector = f.organization.send_connectors.front();
+    connector.scoped = true;
+    connector.source_servers = {"mx2.contoso.com"};
+    f.organization.nodes = {{"mx2", "mx2.contoso.com", "paris"}};
+    f.start();
+
+    const auto id = f.send("bob@example.net", {"carol@example.org"});
+    const auto before = f.row(id).next_hop;
+    f.organization.nodes.front().site = "default";
+    f.reconfigure();
+    f.lane.advance(seconds(5));
+
+    CHECK(before == "unreachable||");
+    CHECK_THAT(f.row(id).next_hop, Catch::StartsWith("other-node|mx2.contoso.com|"));
+}
+
 TEST_CASE(
     "a start routes Unreachable again, and writes nothing where nothing changed",
     "[queue][sweep]") {

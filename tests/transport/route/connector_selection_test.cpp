@@ -128,6 +128,53 @@ TEST_CASE("Disabled connectors and those scoped elsewhere take no part", "[route
     CHECK(chosen({disabled, elsewhere, here}, "fabrikam.com") == "Here");
 }
 
+TEST_CASE("A scoped connector is for the nodes of its site", "[route][selection][node]") {
+    auto scoped = make_send_connector("Scoped", {"fabrikam.com"});
+    scoped.scoped = true;
+    scoped.source_servers = {"mx2.contoso.com"};
+    auto parts = Organization::Parts{};
+    parts.node = {"mail.contoso.com", "berlin"};
+    parts.nodes = {
+        {"mail", "mail.contoso.com", "berlin"},
+        {"mx2", "mx2.contoso.com", "berlin"},
+        {"mx3", "mx3.contoso.com", "paris"}};
+    parts.send_connectors = {scoped};
+    auto far = parts;
+    far.send_connectors[0].source_servers = {"mx3.contoso.com"};
+    auto both = far;
+    both.send_connectors[0].source_servers.emplace_back("MX2.contoso.com");
+    const auto name_in = [](const Organization::Parts& of) {
+        const Organization organization(of);
+        const auto* connector = select_connector("fabrikam.com", 1, organization).chosen;
+        return connector == nullptr ? std::string() : connector->name;
+    };
+
+    CHECK(name_in(parts) == "Scoped");
+    CHECK(name_in(far).empty());
+    CHECK(name_in(both) == "Scoped");
+}
+
+TEST_CASE("This node comes before its site, the site before others", "[route][selection][node]") {
+    const auto from = [](const std::string& name, const std::string& server) {
+        auto connector = make_send_connector(name, {"*"});
+        connector.source_servers = {server};
+        return connector;
+    };
+    auto parts = Organization::Parts{};
+    parts.node = {"mail.contoso.com", "berlin"};
+    parts.nodes = {{"mx2", "mx2.contoso.com", "berlin"}, {"mx3", "mx3.contoso.com", "paris"}};
+    parts.send_connectors = {from("a far", "mx3.contoso.com"), from("b near", "mx2.contoso.com")};
+    auto all = parts;
+    all.send_connectors.push_back(from("c here", "mail.contoso.com"));
+    const Organization near(parts);
+    const Organization here(all);
+
+    CHECK(select_connector("fabrikam.com", 1, near).chosen->name == "b near");
+    CHECK(select_connector("fabrikam.com", 1, here).chosen->name == "c here");
+    CHECK(explain_selection("fabrikam.com", 1, near)[1].loss == LossReason::other_site);
+    CHECK(explain_selection("fabrikam.com", 1, here)[2].loss == LossReason::not_local);
+}
+
 TEST_CASE("Every candidate that lost says at which step", "[route][selection][explain]") {
     auto disabled = make_send_connector("Disabled", {"fabrikam.com"});
     disabled.enabled = false;
@@ -162,7 +209,7 @@ TEST_CASE("Every candidate that lost says at which step", "[route][selection][ex
         "A remote: this node is none of its source servers",
         "Dear: its address space costs more",
         "Disabled: it is disabled",
-        "Elsewhere: it is scoped to the site of its source servers",
+        "Elsewhere: it is scoped to the site of its source servers, which is another",
         "Everything: its address space is less specific",
         "Small: its maximum message size is smaller than the message",
         "Stranger: none of its address spaces holds the domain",
