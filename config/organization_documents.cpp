@@ -129,6 +129,9 @@ void read_limits(const DocumentReader& reader, TransportSettings& settings) {
     settings.max_send_size = reader.size_limit("max_send_size");
     settings.max_receive_size = reader.size_limit("max_receive_size");
     settings.max_recipient_envelope_limit = reader.number("max_recipient_envelope_limit");
+    settings.max_outbound_connections = reader.limit("max_outbound_connections");
+    settings.max_per_domain_outbound_connections =
+        reader.limit("max_per_domain_outbound_connections");
     settings.max_hop_count = reader.number("max_hop_count");
     settings.dsn_max_message_attach_size = reader.size("dsn_max_message_attach_size");
     settings.tracking_retention_days = reader.number("tracking_retention_days");

@@ -143,6 +143,8 @@ Organization::Parts load_organization(
             parts.system_messages.push_back(read_system_message(record.name, reader));
         } else if (record.type == "node") {
             parts.nodes.push_back(read_node(record.name, reader));
+        } else if (record.type == "destination-policy") {
+            parts.destination_policies.push_back(read_destination_policy(record.name, reader));
         }
     }
     sort_by_name(parts.accepted_domains);
@@ -153,6 +155,11 @@ Organization::Parts load_organization(
     sort_by_name(parts.remote_domains);
     sort_by_name(parts.system_messages);
     sort_by_name(parts.nodes);
+    sort_by_name(parts.destination_policies);
+    std::stable_sort(
+        parts.destination_policies.begin(), parts.destination_policies.end(), [](auto& a, auto& b) {
+            return a.priority < b.priority;
+        });
     std::stable_sort(
         parts.address_policies.begin(), parts.address_policies.end(), [](auto& a, auto& b) {
             return a.priority < b.priority;
@@ -179,6 +186,9 @@ schema::CheckedDocument make_document(
     add_schema_problems(problems, checked.problems);
     if (type.name == kPolicyType && problems.empty()) {
         complete_policy(checked.document, {}, problems);
+    }
+    if (type.name == "send-connector" && problems.empty()) {
+        check_error_policies(checked.document, problems);
     }
     name_object(problems, 0, schema::object_title(type, name));
     checked.problems = std::move(problems);
@@ -207,6 +217,9 @@ schema::CheckedDocument edit_document(
     add_schema_problems(problems, checked.problems);
     if (type.name == kPolicyType && problems.empty()) {
         complete_policy(checked.document, written, problems);
+    }
+    if (type.name == "send-connector" && problems.empty()) {
+        check_error_policies(checked.document, problems);
     }
     name_object(problems, 0, schema::object_title(type, name));
     checked.problems = std::move(problems);

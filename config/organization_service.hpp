@@ -151,6 +151,7 @@ class OrganizationService {
         const ApplyRequest& request,
         OrganizationPtr organization,
         ApplyOutcome& answer);
+    Task<void> drop_same_members(const std::string& group, boost::json::object& fields);
     Task<void> apply_batch(
         ImportRequest request, OrganizationPtr organization, ApplyOutcome& answer);
     Task<void> remove_others(

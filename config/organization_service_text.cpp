@@ -166,6 +166,9 @@ Task<void> OrganizationService::apply_recipients(
         auto fields = object.fields;
         fields["name"] = object.name;
         fields["kind"] = object.type->name;
+        if (kind_of(object.type->name) == RecipientKind::group) {
+            co_await drop_same_members(object.name, fields);
+        }
         batch.rows.push_back({++number, std::move(fields)});
         if (batch.rows.size() == kRecipientBatch) {
             auto full = batch;
@@ -181,6 +184,22 @@ Task<void> OrganizationService::apply_recipients(
         if (spoken_of && answer.result.ok()) {
             co_await remove_others(kind, written, request, answer);
         }
+    }
+}
+
+// Members that are as written are no change of the group.
+Task<void> OrganizationService::drop_same_members(const std::string& group, json::object& fields) {
+    const auto* written = fields.if_contains("members");
+    if (written == nullptr || !written->is_array()) {
+        co_return;
+    }
+    const auto there = co_await parts_.recipients.find(group);
+    if (!there || !*there) {
+        co_return;
+    }
+    const auto members = co_await recipients_.all_members(group);
+    if (members && *members == written->get_array()) {
+        fields.erase("members");
     }
 }
 

@@ -299,6 +299,32 @@ void check_send_connectors(const Organization::Parts& parts, Problems& problems)
     }
 }
 
+void check_destination_policies(const Organization::Parts& parts, Problems& problems) {
+    for (const auto& policy : parts.destination_policies) {
+        const auto title = object_title("destination-policy", policy.name);
+        if (policy.domains.empty() && policy.mx_hosts.empty() && policy.connectors.empty()) {
+            problems.push_back(
+                {title,
+                 "domains",
+                 "or mx_hosts or connectors is needed: write which destinations the policy is "
+                 "for"});
+        }
+        for (const auto& name : policy.connectors) {
+            const bool known = std::any_of(
+                parts.send_connectors.begin(), parts.send_connectors.end(), [&](const auto& other) {
+                    return other.name == name;
+                });
+            if (!known) {
+                problems.push_back(
+                    {title,
+                     "connectors",
+                     "there is no send-connector " + quoted(name) +
+                         ": write the name of one as smtpctl send-connector list shows it"});
+            }
+        }
+    }
+}
+
 void check_nodes(const Organization::Parts& parts, Problems& problems) {
     for (std::size_t i = 0; i < parts.nodes.size(); ++i) {
         const auto& node = parts.nodes[i];

@@ -12,6 +12,10 @@ namespace mailflow {
 void check_send_connectors(
     const Organization::Parts& parts, std::vector<schema::Problem>& problems);
 
+// A destination policy is for something, and for connectors that exist.
+void check_destination_policies(
+    const Organization::Parts& parts, std::vector<schema::Problem>& problems);
+
 // Nodes have one name each, and this one stands in the site of its bootstrap file.
 void check_nodes(const Organization::Parts& parts, std::vector<schema::Problem>& problems);
 

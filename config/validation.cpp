@@ -22,6 +22,7 @@ std::vector<Problem> find_problems(const Organization::Parts& parts) {
     check_receive_connectors(parts, problems);
     check_nodes(parts, problems);
     check_send_connectors(parts, problems);
+    check_destination_policies(parts, problems);
     check_address_policies(parts, problems);
     check_address_rewrites(parts, problems);
     check_remote_domains(parts, problems);

@@ -58,6 +58,7 @@ std::string placeholder(const Field& field) {
         case ValueKind::smart_host: return "HOST";
         case ValueKind::proxy_address: return "ADDRESS";
         case ValueKind::any_domain_space: return "DOMAIN";
+        case ValueKind::ip_address: return "IP";
         case ValueKind::email_address: return "ADDRESS";
         case ValueKind::address_pattern: return "ADDRESS|DOMAIN";
         case ValueKind::address_template: return "TEMPLATE";

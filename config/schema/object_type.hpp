@@ -22,6 +22,7 @@ enum class ValueKind : std::uint8_t {
     choice,    // one of Field::choices
     endpoint,  // `192.0.2.1:25`, `[::]:25`
     ip_range,  // address, `a-b` or CIDR
+    ip_address,
     domain,  // a domain name; the kinds from here on are checked in full by config, which knows the
              // grammar
     domain_space,      // a domain name or `*.` and one

@@ -33,6 +33,7 @@ std::vector<ObjectType> make_types() {
         receive_connector_type(),
         node_type(),
         send_connector_type(),
+        destination_policy_type(),
         mailbox_type(),
         contact_type(),
         group_type(),

@@ -1,4 +1,5 @@
-// The object types `send-connector`, how mail leaves, and `node`, the servers that send.
+// The object types `send-connector`, how mail leaves, `node`, the servers that send,
+// and `destination-policy`, how hard they may press.
 #pragma once
 
 #include "config/schema/object_type.hpp"
@@ -7,5 +8,6 @@ namespace mailflow::schema {
 
 [[nodiscard]] ObjectType send_connector_type();
 [[nodiscard]] ObjectType node_type();
+[[nodiscard]] ObjectType destination_policy_type();
 
 }  // namespace mailflow::schema

@@ -31,6 +31,19 @@ std::vector<Field> limit_fields() {
             "500",
             {1, kMaxInt},
             "Recipients of one message, organization-wide."),
+        or_unlimited(limited(
+            integer,
+            "max_outbound_connections",
+            "1000",
+            {1, kMaxInt},
+            "Connections to other hosts at the same time.")),
+        or_unlimited(limited(
+            integer,
+            "max_per_domain_outbound_connections",
+            "20",
+            {1, kMaxInt},
+            "Connections to one destination at the same time, where its send connector does not "
+            "say.")),
         limited(
             integer,
             "max_hop_count",

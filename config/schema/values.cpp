@@ -181,6 +181,12 @@ CheckedValue check_ip_range(const Field& field, const std::string& text) {
     return range ? CheckedValue{json::value(range->text()), {}} : refused(field, text);
 }
 
+CheckedValue check_ip_address(const Field& field, const std::string& text) {
+    const auto address = IpAddress::parse(text);
+    const bool fits = address && !address->is_unspecified() && !address->is_multicast();
+    return fits ? CheckedValue{json::value(address->text()), {}} : refused(field, text);
+}
+
 bool has_character_limit(const Field& field) {
     return field.maximum != UINT64_MAX;
 }
@@ -310,6 +316,7 @@ CheckedValue check_value(const Field& field, const json::value& value) {
         case ValueKind::choice: return check_choice(field, text);
         case ValueKind::endpoint: return check_endpoint(field, text);
         case ValueKind::ip_range: return check_ip_range(field, text);
+        case ValueKind::ip_address: return check_ip_address(field, text);
         case ValueKind::secret: return refused(field, text);  // above, untrimmed
         default: return check_text(field, text);
     }
@@ -366,6 +373,7 @@ std::string describe_values(const Field& field) {
         case ValueKind::ip_range:
             return "an address, a range a-b or a network, such as 192.0.2.7, "
                    "192.0.2.0-192.0.2.255 or 192.0.2.0/24";
+        case ValueKind::ip_address: return "an address such as 192.0.2.7 or 2001:db8::7";
         case ValueKind::domain: return "a domain name such as mail.contoso.com";
         case ValueKind::domain_space: return "a domain such as contoso.com or *.contoso.com";
         case ValueKind::address_space:

@@ -145,7 +145,8 @@ TEST_CASE("a text that cannot be applied changes nothing", "[config][service][ap
     const std::vector<Row> table = {
         {"name = ", "line 1: "},
         {"[[send_conector]]\nname = \"A\"\n",
-         "line 1: there is no object type \"send_conector\"; did you mean send_connector?"},
+         "line 1: there is no object type \"send_conector\"; did you mean "
+         "\"send_connector\"?"},
         {"[[send_connector]]\naddress_spaces = [\"*\"]\n",
          "line 1: [[send_connector]] needs a name"},
         {"[send_connector]\nname = \"A\"\n", "write [[send_connector]]"},

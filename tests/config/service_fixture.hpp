@@ -2,6 +2,7 @@
 #pragma once
 
 #include "config/organization_service.hpp"
+#include "tests/support/marked_secrets.hpp"
 #include "tests/support/memory_object_store.hpp"
 #include "tests/support/memory_recipient_store.hpp"
 #include "tests/support/run_task.hpp"
@@ -56,6 +57,7 @@ struct ServiceFixture {
     std::vector<RefusedBinding> refused;  // what the probe answers
     std::vector<std::string> certificates;
     int hashed = 0;  // passwords that were made verifiers of
+    MarkedSecrets secrets;
     OrganizationService service{
         {objects,
          recipients,
@@ -65,9 +67,9 @@ struct ServiceFixture {
          [this](const std::string& name) {
              return std::find(certificates.begin(), certificates.end(), name) != certificates.end();
          },
-         [this](std::string password) {
-             return hash(std::move(password));
-         }}};
+         [this](std::string password) { return hash(std::move(password)); },
+         {},
+         &secrets}};
 
   private:
     // No verifier anybody could log in by: its salt is the password.
