@@ -95,6 +95,9 @@ class OrganizationService {
     // By name, alias or any address.
     Task<Result<std::optional<boost::json::object>>> show_recipient(std::string name);
     Task<BatchOutcome> import_recipients(ImportRequest request);
+    // As of RecipientService. Lists wait while an import is taken whole.
+    Task<BatchOutcome> stage_recipients(ImportRequest request, WholeImport whole);
+    Task<BatchOutcome> import_staged_recipients(std::string id, ChangeAuthor author);
     Task<BatchOutcome> set_recipients(SetWhereRequest request);
     // The last page of a run that changes primaries marks the policies as applied.
     Task<PolicyRunPage> apply_policies(PolicyRunRequest request);
@@ -175,6 +178,7 @@ class OrganizationService {
     ObjectSet objects_;  // as stored
     OrganizationPtr organization_;
     bool busy_ = false;
+    bool whole_ = false;  // an import is being taken whole: the store shows what may be undone
     std::deque<OneShot<bool>*> waiting_;
 };
 

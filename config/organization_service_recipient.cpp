@@ -204,11 +204,21 @@ Task<std::vector<std::string>> OrganizationService::postmaster_warnings(const Or
 }
 
 Task<Result<RecipientPage>> OrganizationService::list_recipients(RecipientQuery query) {
+    std::optional<Turn> turn;
+    if (whole_) {
+        co_await take_turn();
+        turn.emplace(*this);
+    }
     auto page = co_await recipients_.page(std::move(query));
     co_return page;
 }
 
 Task<Result<std::optional<json::object>>> OrganizationService::show_recipient(std::string name) {
+    std::optional<Turn> turn;
+    if (whole_) {
+        co_await take_turn();
+        turn.emplace(*this);
+    }
     auto found = co_await recipients_.show(std::move(name));
     co_return found;
 }
@@ -217,6 +227,25 @@ Task<BatchOutcome> OrganizationService::import_recipients(ImportRequest request)
     co_await take_turn();
     const Turn turn(*this);
     auto outcome = co_await recipients_.import(std::move(request), organization_);
+    co_return outcome;
+}
+
+// Also in turn: rows come between no two batches of one that is taken.
+Task<BatchOutcome> OrganizationService::stage_recipients(ImportRequest request, WholeImport whole) {
+    co_await take_turn();
+    const Turn turn(*this);
+    auto outcome = co_await recipients_.stage(std::move(request), std::move(whole));
+    co_return outcome;
+}
+
+Task<BatchOutcome> OrganizationService::import_staged_recipients(
+    std::string id, ChangeAuthor author) {
+    co_await take_turn();
+    const Turn turn(*this);
+    whole_ = true;
+    auto outcome =
+        co_await recipients_.import_staged(std::move(id), std::move(author), organization_);
+    whole_ = false;
     co_return outcome;
 }
 

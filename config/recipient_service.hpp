@@ -66,8 +66,22 @@ struct ImportRequest {
     bool what_if = false;
 };
 
+// A part of an import that is taken whole: who brings it says by `id` that it is the same one.
+struct WholeImport {
+    std::string id;
+    bool is_first = false;  // what waited before is forgotten
+};
+
+struct RowCounts {
+    std::uint64_t created = 0;
+    std::uint64_t updated = 0;
+    std::uint64_t unchanged = 0;
+    std::uint64_t refused = 0;
+};
+
 struct BatchOutcome {
     std::vector<RowOutcome> rows;
+    std::optional<RowCounts> counts = {};  // `rows` are refused ones, and not all
     std::string next;  // of a change by condition: where to go on; empty: that was all
     std::vector<schema::Problem> problems;  // nothing was done
     ErrorCode error;                        // nothing was stored
@@ -152,11 +166,16 @@ class RecipientService {
     Task<Result<boost::json::array>> all_members(std::string group);
 
     Task<BatchOutcome> import(ImportRequest request, OrganizationPtr organization);
+    // Rows wait for `import_staged`, which takes all, in one transaction, or none.
+    Task<BatchOutcome> stage(ImportRequest request, WholeImport whole);
+    Task<BatchOutcome> import_staged(
+        std::string id, ChangeAuthor author, OrganizationPtr organization);
     Task<BatchOutcome> set_where(SetWhereRequest request, OrganizationPtr organization);
     Task<PolicyRunPage> apply_policies(PolicyRunRequest request, OrganizationPtr organization);
 
   private:
     using Drafts = std::vector<RecipientDraft>;
+    using Rows = std::vector<std::uint64_t>;  // numbers, ascending
 
     Task<Result<std::optional<MailRecipient>>> find(std::string name);
     Task<ErrorCode> complete(Drafts& drafts, const Organization& organization);
@@ -168,6 +187,15 @@ class RecipientService {
         const MailRecipient& recipient, const Organization& organization);
     Task<std::vector<schema::Problem>> find_opened(const MailRecipient& recipient);
     Task<Drafts> read_rows(ImportRequest& request, const Organization& organization);
+    Task<std::vector<schema::Problem>> hide_password(ImportRequest::Row& row);
+    Task<void> import_passes(
+        BatchOutcome& outcome, const ChangeAuthor& author, OrganizationPtr organization);
+    Task<Rows> import_pass(
+        BatchOutcome& outcome,
+        const Rows& only,
+        bool last,
+        const ChangeAuthor& author,
+        OrganizationPtr organization);
     Task<BatchOutcome> store_batch(Drafts drafts, ChangeAuthor author, bool what_if);
     const PolicySet& policies_of(const OrganizationPtr& organization);
 
@@ -175,6 +203,7 @@ class RecipientService {
     HashPassword hash_password_;
     OrganizationPtr policies_of_;
     std::unique_ptr<PolicySet> policies_;
+    std::string staged_by_;  // the import whose rows wait; empty: none
 };
 
 }  // namespace mailflow

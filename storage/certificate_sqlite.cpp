@@ -52,6 +52,9 @@ Task<Result<>> SqliteCertificateStore::add(CertificateRecord certificate, Change
 
 Result<> SqliteCertificateStore::insert(
     const CertificateRecord& certificate, const ChangeAuthor& author) {
+    if (writer_.connection().in_transaction()) {
+        return Error::unavailable;  // an import is being taken whole
+    }
     SqliteTransaction transaction(writer_.connection());
     writer_.add_version(author);
     {
@@ -78,6 +81,9 @@ Task<Result<>> SqliteCertificateStore::replace(CertificateRecord certificate, Ch
 
 Result<> SqliteCertificateStore::update(
     const CertificateRecord& certificate, const ChangeAuthor& author) {
+    if (writer_.connection().in_transaction()) {
+        return Error::unavailable;  // an import is being taken whole
+    }
     SqliteTransaction transaction(writer_.connection());
     writer_.add_version(author);
     {
@@ -104,6 +110,9 @@ Task<Result<>> SqliteCertificateStore::remove(std::string thumbprint, ChangeAuth
 }
 
 Result<> SqliteCertificateStore::erase(const std::string& thumbprint, const ChangeAuthor& author) {
+    if (writer_.connection().in_transaction()) {
+        return Error::unavailable;  // an import is being taken whole
+    }
     SqliteTransaction transaction(writer_.connection());
     writer_.add_version(author);
     const int erased = writer_.connection()

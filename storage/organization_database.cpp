@@ -20,6 +20,7 @@ struct OrganizationDatabase::Members {
     // The second half, when the tables are up to date.
     void start() {
         login_secret = connection.text("SELECT octets FROM login_secret");
+        connection.execute("DELETE FROM staged_row");
         // The inner pages of the trees of a million recipients; the writer's cache also holds the
         // leaves that a batch in no order changes. Only what is used is taken.
         auto read = file;

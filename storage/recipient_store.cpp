@@ -9,6 +9,34 @@
 
 namespace mailflow {
 
+class SqliteRecipientStore::Change {
+  public:
+    // Outlives this.
+    explicit Change(SqliteRecipientStore& store) noexcept
+        : store_(store) {}
+
+    // False: the transaction that had begun is gone, as after a full disk.
+    [[nodiscard]] bool begin(const ChangeAuthor& author) {
+        if (store_.whole_) {
+            return store_.writer_.connection().in_transaction();
+        }
+        own_.emplace(store_.writer_.connection());
+        store_.writer_.add_version(author);
+        return true;
+    }
+
+    void commit() {
+        if (own_) {
+            own_->commit();
+            store_.committed();
+        }
+    }
+
+  private:
+    SqliteRecipientStore& store_;
+    std::optional<SqliteTransaction> own_;
+};
+
 Task<Result<std::optional<MailRecipient>>> SqliteRecipientStore::find(std::string name) {
     const auto work = [&] {
         return guarded([&] { return rows_.read(rows_.find_id(name)); });
@@ -300,16 +328,17 @@ Task<Result<std::vector<Result<>>>> SqliteRecipientStore::write_batch(
 
 Result<std::vector<Result<>>> SqliteRecipientStore::write_all(
     const std::vector<MailRecipient>& recipients, const ChangeAuthor& author) {
-    SqliteTransaction transaction(writer_.connection());
-    writer_.add_version(author);
+    Change change(*this);
+    if (!change.begin(author)) {
+        return Error::store_failed;
+    }
     RecipientBatch batch(writer_.connection(), rows_, row_writer_, recipients);
     auto results = batch.write();
     const auto is_written = [](const Result<>& result) {
         return result.has_value();
     };
     if (std::any_of(results.begin(), results.end(), is_written)) {
-        transaction.commit();
-        committed();
+        change.commit();
     }
     return results;
 }
@@ -331,20 +360,21 @@ Result<> SqliteRecipientStore::change_members(
     const std::vector<std::string>& add,
     const std::vector<std::string>& remove,
     const ChangeAuthor& author) {
-    SqliteTransaction transaction(writer_.connection());
+    Change change(*this);
+    if (!change.begin(author)) {
+        return Error::store_failed;
+    }
     const auto id = rows_.find_group(group);
     if (!id) {
         return Error::not_found;
     }
-    writer_.add_version(author);
     if (auto added = row_writer_.add_members(*id, add); !added) {
         return added;
     }
     if (auto removed = row_writer_.remove_members(*id, remove); !removed) {
         return removed;
     }
-    transaction.commit();
-    committed();
+    change.commit();
     return {};
 }
 

@@ -9,6 +9,8 @@
 #include "transport/base/task_runner.hpp"
 #include "transport/ports/recipient_store.hpp"
 
+#include <optional>
+
 namespace mailflow {
 
 class SqliteRecipientStore final : public RecipientStore {
@@ -56,7 +58,17 @@ class SqliteRecipientStore final : public RecipientStore {
         std::vector<std::string> remove,
         ChangeAuthor author) override;
 
+    Task<Result<>> stage(std::vector<StagedRow> rows) override;
+    Task<Result<std::vector<StagedRow>>> staged(
+        std::optional<std::uint64_t> after, std::size_t limit) override;
+    Task<Result<>> unstage() override;
+    Task<Result<>> begin(ChangeAuthor author) override;
+    Task<Result<>> end(bool keep) override;
+
   private:
+    // A change of many: a transaction of its own, or a part of the one that has begun.
+    class Change;
+
     // On the keeper.
     Result<std::vector<MailRecipient>> read_all(const std::vector<std::int64_t>& ids);
     Result<std::vector<std::string>> read_domains(std::string after, std::size_t limit);
@@ -77,6 +89,11 @@ class SqliteRecipientStore final : public RecipientStore {
         const std::vector<std::string>& add,
         const std::vector<std::string>& remove,
         const ChangeAuthor& author);
+    Result<> insert_staged(const std::vector<StagedRow>& rows);
+    Result<std::vector<StagedRow>> read_staged(
+        std::optional<std::uint64_t> after, std::size_t limit);
+    Result<> begin_whole(const ChangeAuthor& author);
+    Result<> end_whole(bool keep);
     void committed();
 
     OrganizationWriter& writer_;
@@ -85,6 +102,7 @@ class SqliteRecipientStore final : public RecipientStore {
     RecipientRows rows_;
     RecipientWriter row_writer_;
     ObjectRows object_rows_;
+    std::optional<SqliteTransaction> whole_;  // begun, not ended
 };
 
 }  // namespace mailflow

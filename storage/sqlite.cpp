@@ -234,12 +234,13 @@ void SqliteTransaction::commit() {
 }
 
 SqliteSnapshot::SqliteSnapshot(SqliteConnection& connection)
-    : connection_(connection) {
-    connection_.query("BEGIN").run();
+    : connection_(connection)
+    , own_(!connection.in_transaction()) {
+    if (own_) connection_.query("BEGIN").run();
 }
 
 SqliteSnapshot::~SqliteSnapshot() {
-    if (connection_.in_transaction()) {
+    if (own_ && connection_.in_transaction()) {
         ::sqlite3_exec(connection_.database().getHandle(), "COMMIT", nullptr, nullptr, nullptr);
     }
 }

@@ -160,7 +160,8 @@ class SqliteTransaction {
     bool open_ = true;
 };
 
-// A transaction of reads: every query inside sees the same state. Ends when it goes.
+// A transaction of reads: every query inside sees the same state. Ends when it goes. Inside another
+// transaction it is a part of that.
 class SqliteSnapshot {
   public:
     explicit SqliteSnapshot(SqliteConnection& connection);
@@ -170,6 +171,7 @@ class SqliteSnapshot {
 
   private:
     SqliteConnection& connection_;
+    bool own_;
 };
 
 // One item inside a transaction: undone when it goes without `release`.

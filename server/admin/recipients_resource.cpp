@@ -78,6 +78,14 @@ json::object to_json(const RowOutcome& row) {
         {"missing", array_of(row.missing)}};
 }
 
+json::object to_json(const RowCounts& counts) {
+    return {
+        {"created", counts.created},
+        {"updated", counts.updated},
+        {"unchanged", counts.unchanged},
+        {"refused", counts.refused}};
+}
+
 // Counts of all, and of the rows those that were refused; with `all` every one.
 HttpResponse answer_of(const BatchOutcome& outcome, bool all) {
     if (!outcome.problems.empty()) {
@@ -87,10 +95,12 @@ HttpResponse answer_of(const BatchOutcome& outcome, bool all) {
         return store_failed(outcome.error);
     }
     json::object counts = {{"created", 0}, {"updated", 0}, {"unchanged", 0}, {"refused", 0}};
+    const bool counted = outcome.counts.has_value();
+    if (counted) counts = to_json(*outcome.counts);
     json::array rows;
     for (const auto& row : outcome.rows) {
-        auto& count = counts[to_text(row.status)];
-        count = count.as_int64() + 1;
+        auto& number = counts[to_text(row.status)];
+        if (!counted) number = number.as_int64() + 1;
         const bool shown = row.status == RowOutcome::Status::refused ||
                            (all && row.status != RowOutcome::Status::unchanged);
         if (shown) rows.push_back(to_json(row));
@@ -211,6 +221,17 @@ Task<HttpResponse> RecipientsResource::import(HttpRequest request) {
     }
     request.body.clear();
     rows.author = author_of(request, "import " + std::to_string(rows.rows.size()) + " recipients");
+    WholeImport whole{std::string(request.parameter("whole")), is_on(request, "first")};
+    if (!whole.id.empty() && is_on(request, "finish")) {
+        rows.author.what = "import all or nothing";
+        const auto taken =
+            co_await service_.import_staged_recipients(std::move(whole.id), std::move(rows.author));
+        co_return answer_of(taken, false);
+    }
+    if (!whole.id.empty()) {
+        const auto staged = co_await service_.stage_recipients(std::move(rows), std::move(whole));
+        co_return answer_of(staged, false);
+    }
     const bool all = rows.what_if;
     const auto outcome = co_await service_.import_recipients(std::move(rows));
     co_return answer_of(outcome, all);

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <random>
 #include <unordered_set>
 
 namespace mailflow::ctl {
@@ -71,6 +72,15 @@ struct Tally {
     std::int64_t unchanged = 0;
     std::int64_t refused = 0;
 };
+
+void print_problems(Context& context, const json::object& row) {
+    const auto number = row.at("row").to_number<std::uint64_t>();
+    for (const auto& problem : row.at("problems").as_array()) {
+        const auto column = text_of(problem.as_object(), "column");
+        context.errors << "row " << number << (column.empty() ? "" : ", " + column) << ": "
+                       << text_of(problem.as_object(), "message") << "\n";
+    }
+}
 
 // One way through the file, or through those of its rows that waited for others.
 class ImportPass {
@@ -164,11 +174,7 @@ class ImportPass {
             return;
         }
         ++tally_.refused;
-        for (const auto& problem : row.at("problems").as_array()) {
-            const auto column = text_of(problem.as_object(), "column");
-            context_.errors << "row " << number << (column.empty() ? "" : ", " + column) << ": "
-                            << text_of(problem.as_object(), "message") << "\n";
-        }
+        print_problems(context_, row);
     }
 
     void say_progress() {
@@ -221,6 +227,64 @@ Tally preview(
     return pass.tally();
 }
 
+// All rows wait at the daemon, which then takes them in one transaction, or none.
+class WholeImport {
+  public:
+    WholeImport(Context& context, std::string kind)
+        : context_(context)
+        , target_("/v1/recipients/import?kind=" + std::move(kind)) {
+        add_parameter(target_, "whole", new_id());
+    }
+
+    // `names` has found no row that comes twice.
+    Tally run(RecipientFile& file) {
+        RecipientRow row;
+        while (file.next(row)) {
+            if (octets_ + row.size > kOctetsPerRequest) send();
+            octets_ += row.size;
+            rows_.push_back(json::object{{"row", row.number}, {"fields", std::move(row.fields)}});
+            if (rows_.size() == kRowsPerRequest) send();
+        }
+        send();
+        const auto answer = context_.client.send(
+            "POST", target_ + "&finish=true", json::object{{"rows", json::array()}});
+        return told(answer.as_object());
+    }
+
+  private:
+    static std::string new_id() {
+        std::random_device random;
+        return fmt::format("{:08x}{:08x}", random(), random());
+    }
+
+    void send() {
+        static_cast<void>(context_.client.send(
+            "POST",
+            target_ + (is_first_ ? "&first=true" : ""),
+            json::object{{"rows", std::move(rows_)}}));
+        is_first_ = false;
+        rows_ = json::array();
+        octets_ = 0;
+    }
+
+    [[nodiscard]] Tally told(const json::object& answer) const {
+        const auto& counts = answer.at("counts").as_object();
+        for (const auto& row : answer.at("rows").as_array())
+            print_problems(context_, row.as_object());
+        return {
+            counts.at("created").to_number<std::int64_t>(),
+            counts.at("updated").to_number<std::int64_t>(),
+            counts.at("unchanged").to_number<std::int64_t>(),
+            counts.at("refused").to_number<std::int64_t>()};
+    }
+
+    Context& context_;
+    std::string target_;
+    bool is_first_ = true;
+    json::array rows_;
+    std::size_t octets_ = 0;
+};
+
 // Rows that name others further down are taken again when those are there.
 Tally import_file(
     Context& context, const FileNames& names, const std::string& path, const std::string& kind) {
@@ -236,6 +300,32 @@ Tally import_file(
         pass.forget_waiting();
     }
     return pass.tally();
+}
+
+// First the preview, which names every bad row; what it cannot foresee the daemon finds.
+int import_whole(
+    Context& context, const FileNames& names, const std::string& path, const std::string& kind) {
+    std::ostream nowhere(nullptr);
+    Context quiet{
+        context.client,
+        context.format,
+        true,
+        context.yes,
+        nowhere,
+        context.errors,
+        context.confirm,
+        context.read_secret};
+    auto tally = preview(quiet, names, path, kind);
+    if (tally.refused == 0) {
+        const auto file = open_recipients(path, kind);
+        tally = WholeImport(context, kind).run(*file);
+    }
+    if (tally.refused > 0) {
+        context.errors << fmt::format(
+            "{} rows cannot be taken, so none was (--all-or-nothing)\n", tally.refused);
+        return 1;
+    }
+    return print_tally(context, tally, false);
 }
 
 }  // namespace
@@ -258,22 +348,7 @@ int run_import(Context& context, const Arguments& arguments) {
         return print_tally(context, preview(context, names, path, kind), true);
     }
     if (arguments.has("all-or-nothing")) {
-        std::ostream nowhere(nullptr);
-        Context quiet{
-            context.client,
-            context.format,
-            true,
-            context.yes,
-            nowhere,
-            context.errors,
-            context.confirm,
-            context.read_secret};
-        const auto tally = preview(quiet, names, path, kind);
-        if (tally.refused > 0) {
-            context.errors << fmt::format(
-                "{} rows cannot be taken, so none was (--all-or-nothing)\n", tally.refused);
-            return 1;
-        }
+        return import_whole(context, names, path, kind);
     }
     return print_tally(context, import_file(context, names, path, kind), false);
 }

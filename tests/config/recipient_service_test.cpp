@@ -222,6 +222,67 @@ TEST_CASE("nobody is opened to all senders by a removal", "[config][recipient]")
     CHECK(removed.ok());
 }
 
+TEST_CASE("an import is taken whole, or not at all", "[config][recipient]") {
+    Fixture fixture;
+    const auto row = [](std::uint64_t number, json::object fields) {
+        return ImportRequest::Row{number, std::move(fields)};
+    };
+    const auto stage = [&](std::vector<ImportRequest::Row> rows, std::string id, bool first) {
+        ImportRequest request{RecipientKind::mailbox, std::move(rows), fixture.author};
+        return fixture.test.run(
+            fixture.service.stage_recipients(std::move(request), {std::move(id), first}));
+    };
+    const auto finish = [&](std::string id) {
+        return fixture.test.run(
+            fixture.service.import_staged_recipients(std::move(id), fixture.author));
+    };
+    const auto is_there = [&](const char* name) {
+        return fixture.test.run(fixture.service.show_recipient(name)).value().has_value();
+    };
+    std::vector<ImportRequest::Row> many;
+    for (std::uint64_t i = 0; i < 1500; ++i)
+        many.push_back(row(i + 2, {{"name", "user" + std::to_string(i)}}));
+    // Two come to the same address: the second has a number, as one by one.
+    many.push_back(row(2000, {{"name", "J. Doe"}, {"alias", "jdoe"}, {"password", "secret"}}));
+    many.push_back(row(2001, {{"name", "first"}, {"forwarding_recipient", "last"}}));
+    const std::vector<ImportRequest::Row> rest = {
+        row(2002, {{"name", "sales"}, {"kind", "group"}, {"members", {"user7", "last"}}}),
+        row(2003, {{"name", "last"}})};
+
+    REQUIRE(stage(many, "one", true).problems.empty());
+    REQUIRE(stage(rest, "one", false).problems.empty());
+    CHECK_FALSE(is_there("user0"));
+    CHECK(fixture.hashed == 1);
+    for (const auto& staged : fixture.test.run(fixture.recipients.staged({}, 9999)).value())
+        REQUIRE(staged.document.find("\"password\"") == std::string::npos);
+    // Meanwhile somebody takes what the last row wants.
+    REQUIRE(fixture.create("mailbox", "meanwhile", {{"alias", "last"}}).ok());
+    const auto refused = finish("one");
+
+    CHECK_FALSE(refused.error);
+    REQUIRE(refused.counts);
+    CHECK(refused.counts->refused == 1);
+    REQUIRE(refused.rows.size() == 1);
+    CHECK(refused.rows[0].row == 2003);
+    for (const auto* name : {"user0", "user1499", "first", "sales"})
+        CHECK_FALSE(is_there(name));
+
+    REQUIRE(fixture.remove("mailbox", "meanwhile").ok());
+    CHECK_FALSE(finish("one").problems.empty());  // it is over
+    REQUIRE(stage(many, "two", true).problems.empty());
+    CHECK_FALSE(stage(rest, "one", false).problems.empty());
+    REQUIRE(stage(rest, "two", false).problems.empty());
+    const auto taken = finish("two");
+
+    REQUIRE(taken.counts);
+    CHECK(taken.counts->created == 1504);
+    CHECK(taken.counts->refused == 0);
+    CHECK(fixture.stored("first").forwarding.recipient == "last");
+    CHECK(fixture.members("sales") == Texts{"last", "user7"});
+    CHECK(fixture.stored("J. Doe").verifier.has_value());
+    CHECK(fixture.test.run(fixture.recipients.staged({}, 1)).value().empty());
+}
+
 TEST_CASE(
     "an import takes the good rows and names what is wrong with the others",
     "[config][recipient]") {

@@ -438,6 +438,46 @@ inline void check_recipient_batches(TestLane& test, RecipientStore& store) {
 
         CHECK(check.members("staff") == std::vector<std::string>{"bob"});
     }
+    SECTION("batches between begin and end are one change, or none") {
+        for (const bool keep : {false, true}) {
+            INFO(keep);
+            REQUIRE(test.run(store.begin(check.author)));
+            CHECK(test.run(store.begin(check.author)).error() == Error::conflict);
+            const auto written =
+                test.run(store.write_batch({user_of("x"), group_of("g")}, check.author));
+            REQUIRE(written.has_value());
+            auto late = user_of("y");
+            late.addresses = {EmailAddress::parse("x@contoso.com").value()};
+            const auto taken = test.run(store.write_batch({late}, check.author)).value();
+            CHECK(taken.front().error() == Error::already_exists);
+            REQUIRE(check.edit("g", {"x"}, {}));
+            CHECK(check.knows("x"));  // this port sees it
+            CHECK(check.members("g") == std::vector<std::string>{"x"});
+
+            REQUIRE(test.run(store.end(keep)));
+
+            CHECK(check.knows("x") == keep);
+            CHECK(check.knows("g") == keep);
+            CHECK(test.run(store.end(keep)).error() == Error::conflict);
+        }
+    }
+    SECTION("rows that are staged wait in order until they are forgotten") {
+        const auto numbers = [&](std::optional<std::uint64_t> after, std::size_t limit) {
+            std::string text;
+            for (const auto& row : test.run(store.staged(after, limit)).value())
+                text += std::to_string(row.number) + row.document + " ";
+            return text;
+        };
+        REQUIRE(test.run(store.stage({{7, "c"}, {0, "a"}})));
+        REQUIRE(test.run(store.stage({{3, "b"}})));
+
+        CHECK(numbers({}, 9) == "0a 3b 7c ");
+        CHECK(numbers(0, 1) == "3b ");
+        CHECK(test.run(store.stage({{9, "d"}, {3, "b"}})).error() == Error::already_exists);
+        CHECK(numbers(3, 9) == "7c ");
+        REQUIRE(test.run(store.unstage()));
+        CHECK(numbers({}, 9).empty());
+    }
     SECTION("a batch has its limit, and may be empty") {
         const std::vector<MailRecipient> many(kRecipientBatch + 1, user_of("a"));
 

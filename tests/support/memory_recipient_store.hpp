@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
+#include <tuple>
 #include <utility>
 
 namespace mailflow {
@@ -231,6 +233,50 @@ class MemoryRecipientStore final : public RecipientStore {
         co_return Result<>();
     }
 
+    Task<Result<>> stage(std::vector<StagedRow> rows) override {
+        auto staged = staged_;
+        for (auto& row : rows) {
+            if (!staged.emplace(row.number, std::move(row.document)).second) {
+                co_return make_error_code(Error::already_exists);
+            }
+        }
+        staged_ = std::move(staged);
+        co_return Result<>();
+    }
+
+    Task<Result<std::vector<StagedRow>>> staged(
+        std::optional<std::uint64_t> after, std::size_t limit) override {
+        std::vector<StagedRow> rows;
+        for (auto it = after ? staged_.upper_bound(*after) : staged_.begin();
+             it != staged_.end() && rows.size() < limit;
+             ++it) {
+            rows.push_back({it->first, it->second});
+        }
+        co_return rows;
+    }
+
+    Task<Result<>> unstage() override {
+        staged_.clear();
+        co_return Result<>();
+    }
+
+    Task<Result<>> begin(ChangeAuthor) override {
+        if (before_) {
+            co_return make_error_code(Error::conflict);
+        }
+        before_.emplace(recipients_, keys_);
+        co_return Result<>();
+    }
+
+    Task<Result<>> end(bool keep) override {
+        if (!before_) {
+            co_return make_error_code(Error::conflict);
+        }
+        if (!keep) std::tie(recipients_, keys_) = *before_;
+        before_.reset();
+        co_return Result<>();
+    }
+
   private:
     Result<> change_objects(const ObjectEdits& edits, ChangeAuthor author) {
         if (edits.changes.empty()) {
@@ -395,8 +441,12 @@ class MemoryRecipientStore final : public RecipientStore {
     }
 
     MemoryObjectStore* objects_;
+    using KeyOwners = std::map<std::pair<Kind, std::string>, std::string>;
+
     Recipients recipients_;
-    std::map<std::pair<Kind, std::string>, std::string> keys_;  // in lower case; the owner's name
+    KeyOwners keys_;  // in lower case; the owner's name
+    std::map<std::uint64_t, std::string> staged_;
+    std::optional<std::pair<Recipients, KeyOwners>> before_;  // begun, not ended
 };
 
 }  // namespace mailflow

@@ -27,6 +27,12 @@ struct TakenName {
     std::string owner;  // name of the recipient
 };
 
+// A row of an import that is to be taken whole, as the service wrote it.
+struct StagedRow {
+    std::uint64_t number = 0;  // its place in the import
+    std::string document;
+};
+
 class RecipientStore {
   public:
     virtual ~RecipientStore() = default;
@@ -94,6 +100,21 @@ class RecipientStore {
     // not touch the others, but for those that name it.
     virtual Task<Result<std::vector<Result<>>>> write_batch(
         std::vector<MailRecipient> recipients, ChangeAuthor author) = 0;
+
+    // ---- imports taken whole
+    // Rows wait in the store, whatever their number, for one import at a time; none outlives the
+    // process. A number that is there already is Error::already_exists and stages nothing.
+    virtual Task<Result<>> stage(std::vector<StagedRow> rows) = 0;
+    // In order of their numbers, `after` exclusive.
+    virtual Task<Result<std::vector<StagedRow>>> staged(
+        std::optional<std::uint64_t> after, std::size_t limit) = 0;
+    virtual Task<Result<>> unstage() = 0;
+    // From here to `end`, write_batch and edit_members are one transaction and one version, of any
+    // size; the directory sees nothing of it before, this port all. No other change comes between.
+    // Error::conflict: one has begun. After an error of any call only `end(false)` is left.
+    virtual Task<Result<>> begin(ChangeAuthor author) = 0;
+    // Error::conflict: none has begun.
+    virtual Task<Result<>> end(bool keep) = 0;
 
     // Adds and removes direct members of a group, by name (not alias). Error::not_found for the
     // group or one of them, and then nothing is changed. Adding who is there, and removing who is
