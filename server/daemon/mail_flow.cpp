@@ -1,5 +1,6 @@
 #include "server/daemon/mail_flow.hpp"
 
+#include "server/http/lane_https_fetcher.hpp"
 #include "server/receive/password.hpp"
 #include "transport/base/ascii.hpp"
 #include "transport/net/call_on.hpp"
@@ -19,6 +20,10 @@ struct MailFlow::LaneParts {
     std::unique_ptr<SqliteDirectory> directory;
     std::unique_ptr<QueueIdSource> ids;
     MailFlowWorld::LaneResolver resolver;
+    // Null without certificates.
+    std::unique_ptr<LaneHttpsFetcher> https;
+    std::unique_ptr<StsPolicies> sts;
+    std::unique_ptr<AccessTokens> tokens;
     std::unique_ptr<LocalDeliveryAgent> mailbox;
     std::unique_ptr<SmtpDeliveryAgent> smtp;
     std::unique_ptr<AuthGate> gate;
@@ -127,9 +132,7 @@ void MailFlow::build_lanes() {
         [this](std::string password) {
             return hash_password(world_.worker, world_.console.random(), std::move(password));
         },
-        [this](DomainName domain) {
-            return find_mx(std::move(domain));
-        },
+        [this](DomainName domain) { return find_mx(std::move(domain)); },
         certificates_ == nullptr ? nullptr : &secrets_});
     for (auto* lane : world_.lanes) {
         auto parts = std::make_unique<LaneParts>();
@@ -185,8 +188,12 @@ void MailFlow::renew_tls_contexts(const Organization& organization) {
 void MailFlow::spread_tls_contexts(const TlsContextsPtr& contexts) {
     receive_->set_tls_contexts(contexts);
     for (auto& parts : lanes_) {
-        parts->lane->post(
-            [smtp = parts->smtp.get(), contexts] { smtp->set_tls_contexts(contexts); });
+        parts->lane->post([&own = *parts, contexts] {
+            own.smtp->set_tls_contexts(contexts);
+            if (own.https) {
+                own.https->set_tls_contexts(contexts);
+            }
+        });
     }
 }
 
@@ -224,7 +231,12 @@ std::vector<Endpoint> MailFlow::open_listeners() const {
 void MailFlow::tell_listeners() {
     const auto open = open_listeners();
     for (auto& parts : lanes_) {
-        parts->lane->post([smtp = parts->smtp.get(), open] { smtp->set_listeners(open); });
+        parts->lane->post([&own = *parts, open] {
+            own.smtp->set_listeners(open);
+            if (own.https) {
+                own.https->set_listeners(open);
+            }
+        });
     }
 }
 
@@ -322,6 +334,14 @@ void MailFlow::build_delivery_lane(LaneParts& parts) {
     SmtpDeliveryAgent::Settings settings;
     settings.rules.own_addresses = settings_.own_addresses;
     settings.rules.allowed = settings_.allow_destinations;
+    if (certificates_ != nullptr) {
+        auto& resolver = *parts.resolver.resolver;
+        parts.https = std::make_unique<LaneHttpsFetcher>(
+            LaneHttpsFetcher::Parts{*parts.lane, world_.network, resolver}, settings.rules);
+        parts.sts = std::make_unique<StsPolicies>(
+            StsPolicies::Parts{*parts.lane, resolver, *parts.https, *peers_});
+        parts.tokens = std::make_unique<AccessTokens>(world_.clock, *parts.https, secrets_);
+    }
     parts.mailbox = std::make_unique<LocalDeliveryAgent>(
         LocalDeliveryAgent::Parts{
             world_.files, queue_database_->bodies(), world_.worker, world_.clock},
@@ -334,8 +354,9 @@ void MailFlow::build_delivery_lane(LaneParts& parts) {
             queue_database_->bodies(),
             peers_.get(),
             certificates_ == nullptr ? nullptr : &secrets_,
-            nullptr,
-            &world_.worker},
+            parts.tokens.get(),
+            &world_.worker,
+            parts.sts.get()},
         settings);
 }
 

@@ -62,6 +62,8 @@ struct DeliveryAttempt {
     std::string destination;
     bool reused = false;
     bool mx_authentic = false;
+    bool sts_asked = false;
+    std::optional<StsPolicy> sts;  // of the recipients' domain
     // Of the host tried last, whose addresses follow each other.
     std::string decided_host;
     TlsDecision decision;

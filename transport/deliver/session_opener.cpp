@@ -90,6 +90,9 @@ Task<SessionOpener::Opened> SessionOpener::open(HostPlan& plan, bool may_reuse) 
         std::chrono::duration_cast<Duration>(parts_.lane.clock().monotonic() - began);
     if (failure) {
         opened.attempt.failed = true;
+        opened.fell_short_of_sts = plan.tls.source == TlsSource::mta_sts && opened.session &&
+                                   (failure->stage == DeliveryStage::starttls ||
+                                    failure->stage == DeliveryStage::handshake);
         if (opened.session) opened.failure = judge(plan, *failure, *opened.session);
         end(std::move(opened.session));
     }
@@ -189,6 +192,9 @@ Task<SessionOpener::Login> SessionOpener::prepare_login(const HostPlan& plan) {
     if (connector.auth == SmartHostAuth::oauth2) {
         std::string why = "this server fetches no tokens";
         Result<std::string> token = Error::unavailable;
+        if (parts_.tokens != nullptr) {
+            token = co_await parts_.tokens->token_for(connector, &why);
+        }
         if (token.has_error()) {
             result.failure = judge_own(OwnFailure::no_token, connector.name + ": " + why);
             co_return result;
@@ -219,6 +225,9 @@ Judgement SessionOpener::judge(
     if (failure.stage == DeliveryStage::auth) {
         std::optional<RemoteReply> reply;
         if (failure.reply) reply = remote_reply(*failure.reply);
+        if (reply && parts_.tokens != nullptr && plan.connector->auth == SmartHostAuth::oauth2) {
+            parts_.tokens->refuse(plan.connector->name);
+        }
         if (reply || !failure.detail.empty()) {
             return judge_login(
                 *plan.connector, reply ? &*reply : nullptr, failure.detail, plan.host);

@@ -55,7 +55,8 @@ class SessionOpener {
         std::unique_ptr<SmtpClientSession> session;
         std::optional<Judgement> failure;
         bool reused = false;
-        HostAttempt attempt;  // filled in as far as the host was got
+        bool fell_short_of_sts = false;  // of an MTA-STS policy
+        HostAttempt attempt;             // filled in as far as the host was got
     };
 
     SessionOpener(Parts parts, const ConnectionCache::Limits& limits);

@@ -119,12 +119,17 @@ Task<TransactionResult> SmtpClientSession::send(
         result.error = Error::syntax;
     }
     result.outcomes = protocol.outcomes();
+    const bool nothing_said = protocol.stage() == smtp::ClientStage::mail;
     for (auto& outcome : result.outcomes) {
-        if (!outcome.reply && !protocol.must_close()) outcome.stage = protocol.stage();
+        if (outcome.reply || protocol.must_close()) continue;
+        // RFC 1047: with the whole message under way the peer may have it, whatever it said.
+        outcome.stage = protocol.is_body_sent() ? smtp::ClientStage::end_of_data : protocol.stage();
     }
     const auto& first = result.outcomes.front();
-    result.was_dead = first.stage == smtp::ClientStage::mail && result.error &&
-                      (!first.reply || first.reply->code == 421);
+    const bool refused = first.reply && first.reply->code == 421;
+    // A peer that had the whole message would have answered MAIL before it closed.
+    result.was_dead = (nothing_said || first.stage == smtp::ClientStage::mail) && result.error &&
+                      result.error != Error::timed_out && (!first.reply || refused);
     needs_reset_ = protocol.needs_reset();
     // Octets nobody asked for: the next reply would be read as another one's.
     usable_ = !result.error && !result.body_error && !connection_->has_input();
@@ -135,7 +140,9 @@ Task<ErrorCode> SmtpClientSession::advance(
     smtp::ClientProtocol& protocol, BodyReader& content, TransactionResult& result) {
     ErrorCode error;
     switch (protocol.next()) {
-        case smtp::ClientProtocol::Next::write: error = co_await write_flight(protocol); break;
+        case smtp::ClientProtocol::Next::write:
+            error = co_await write_flight(protocol, content, result);
+            break;
         case smtp::ClientProtocol::Next::read: {
             wait_at_most(patience_at(protocol.stage()));
             auto reply = co_await read_reply();
@@ -154,11 +161,30 @@ Task<ErrorCode> SmtpClientSession::advance(
     co_return error;
 }
 
-Task<ErrorCode> SmtpClientSession::write_flight(smtp::ClientProtocol& protocol) {
+Task<ErrorCode> SmtpClientSession::write_flight(
+    smtp::ClientProtocol& protocol, BodyReader& content, TransactionResult& result) {
+    auto flight = protocol.take_flight();
+    if (protocol.has_body_in_flight()) {
+        flight += protocol.chunk_command();
+        BodyForm form(protocol);
+        bool ended = false;
+        while (!ended) {
+            const auto piece = co_await content.next();
+            if (piece.has_error()) {
+                result.body_error = piece.error();
+                co_return ErrorCode();
+            }
+            ended = piece->empty();
+            if (!form.add(*piece, flight)) {
+                result.body_error = Error::corrupt;
+                co_return ErrorCode();
+            }
+        }
+    }
     wait_at_most(patience_at(protocol.stage()));
-    const auto flight = protocol.take_flight();
-    auto error = co_await connection_->write(flight);
-    if (error && connection_->has_input()) error = {};
+    const auto error = co_await connection_->write(flight);
+    if (!error && protocol.has_body_in_flight()) protocol.on_body_sent();
+    if (error && connection_->has_input()) co_return ErrorCode();
     co_return error;
 }
 

@@ -103,8 +103,8 @@ class SmtpClientSession {
     // While resting in the cache: no deadline of its own.
     void rest() noexcept { connection_->clear_deadline(); }
 
-    // The peer has said something nobody asked for (421 mostly): not to be used again.
-    [[nodiscard]] bool has_spoken() { return connection_->has_input(); }
+    // The peer has said something nobody asked for (421 mostly), or closed: not to be used again.
+    [[nodiscard]] bool has_spoken() { return connection_->has_input() || connection_->has_ended(); }
 
     // QUIT, then at most kQuitTimeout for the peer to close first.
     Task<void> quit();
@@ -132,7 +132,8 @@ class SmtpClientSession {
     Task<ErrorCode> reset();
     Task<ErrorCode> advance(
         smtp::ClientProtocol& protocol, BodyReader& content, TransactionResult& result);
-    Task<ErrorCode> write_flight(smtp::ClientProtocol& protocol);
+    Task<ErrorCode> write_flight(
+        smtp::ClientProtocol& protocol, BodyReader& content, TransactionResult& result);
     Task<ErrorCode> send_body(
         smtp::ClientProtocol& protocol, BodyReader& content, TransactionResult& result);
     Task<ErrorCode> write_body(smtp::ClientProtocol& protocol, std::string_view octets);

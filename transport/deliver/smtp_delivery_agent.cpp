@@ -2,6 +2,7 @@
 
 #include "transport/base/ascii.hpp"
 #include "transport/base/error.hpp"
+#include "transport/deliver/mta_sts.hpp"
 #include "transport/ports/content_reader.hpp"
 
 #include <algorithm>
@@ -31,6 +32,12 @@ TlsPlace place_of(const NextHop& hop) noexcept {
         case DeliveryType::smart_host: return TlsPlace::smart_host;
         default: return TlsPlace::mx_host;
     }
+}
+
+// Reference 1.7: mailbox servers are our own, and get what the organization tells itself.
+HeaderRights header_rights(const NextHop& hop, const SendConnector& connector) noexcept {
+    const bool is_own = hop.type == DeliveryType::lmtp || hop.type == DeliveryType::smtp_host;
+    return {connector.send_routing_headers, is_own};
 }
 
 }  // namespace
@@ -114,6 +121,16 @@ Task<void> SmtpDeliveryAgent::decide(Attempt& attempt, const MailTarget& target)
         auto search = find_dane(parts_.resolver, std::move(host));
         question.dane = co_await std::move(search);
     }
+    if (parts_.sts != nullptr && attempt.connector->mta_sts && !attempt.sts_asked &&
+        asks_sts(question)) {
+        attempt.sts_asked = true;
+        auto search = parts_.sts->policy_for(question.recipient_domain);
+        attempt.sts = co_await std::move(search);
+    }
+    if (attempt.sts) {
+        question.sts = &*attempt.sts;
+        question.sts_lists_host = sts_lists(*attempt.sts, ascii::to_lower(target.host));
+    }
     std::optional<TlsPeer> peer;
     if (parts_.memory != nullptr) {
         peer = parts_.memory->find_peer(target.host, parts_.lane.clock().now());
@@ -127,6 +144,7 @@ Task<void> SmtpDeliveryAgent::decide(Attempt& attempt, const MailTarget& target)
 void SmtpDeliveryAgent::refuse(
     Attempt& attempt, const HostPlan& plan, const TlsShortfall& shortfall) {
     opener_.count(plan, shortfall);
+    if (plan.tls.source == TlsSource::mta_sts) look_again(plan.policy_domain);
     HostAttempt record;
     record.host = plan.host.name;
     record.failed = true;
@@ -148,8 +166,24 @@ HostPlan SmtpDeliveryAgent::plan_for(const Attempt& attempt, const MailTarget& t
     plan.ehlo_name = attempt.ehlo_name;
     plan.source =
         attempt.connector->source_address ? attempt.connector->source_address : settings_.source;
-    if (hop.type == DeliveryType::dns) plan.policy_domain = hop.domain;
+    if (hop.type == DeliveryType::dns) plan.policy_domain = ascii::to_lower(hop.domain);
     return plan;
+}
+
+namespace {
+
+// Spawned.
+Task<void> fetch_again(StsPolicies* policies, std::string domain) {
+    co_await policies->policy_after_failure(std::move(domain));
+}
+
+}  // namespace
+
+// RFC 8461 §5.1: the policy may have changed without a new id; the next attempt has the new one.
+void SmtpDeliveryAgent::look_again(const std::string& domain) {
+    if (parts_.sts != nullptr) {
+        parts_.lane.spawn("mta-sts after a failure", fetch_again(parts_.sts, domain));
+    }
 }
 
 // Gives each open recipient its turn with this host, in transactions of bounded size, as far as
@@ -173,6 +207,7 @@ Task<void> SmtpDeliveryAgent::try_host(Attempt& attempt, const MailTarget& targe
         }
         if (opened.failure) {
             attempt.settle(waiting, *opened.failure);
+            if (opened.fell_short_of_sts) look_again(plan.policy_domain);
             co_return;
         }
         const auto count = attempt.share(waiting, opened.session->extensions());
@@ -212,18 +247,20 @@ Task<void> SmtpDeliveryAgent::hand_over(
     some.erase(utf8, some.end());
     if (some.empty()) co_return;
 
-    const auto transaction = attempt.transaction(some, parts_.lane.clock().now());
+    auto transaction = attempt.transaction(some, parts_.lane.clock().now());
     if (const auto unfit = smtp::find_unfit(session.extensions(), transaction)) {
         attempt.settle(some, judge(*unfit, host));
         co_return;
     }
     const auto& message = *attempt.job.message;
-    const auto content = co_await open_content(message, attempt.recipient(some.front()));
+    const auto rights = header_rights(attempt.job.hop, *plan.connector);
+    const auto content = co_await open_content(message, attempt.recipient(some.front()), rights);
     if (content.has_error()) {
         attempt.settle(some, judge_own(OwnFailure::body_unavailable, content.error().message()));
         co_return;
     }
-    const auto result = co_await session.send(transaction, **content);
+    transaction.size -= content->left_out;
+    const auto result = co_await session.send(transaction, *content->reader);
     was_dead = rested && result.was_dead;
     if (was_dead) co_return;
     auto& record = attempt.hosts.back();
@@ -240,14 +277,19 @@ Task<void> SmtpDeliveryAgent::hand_over(
     }
 }
 
-Task<Result<std::unique_ptr<BodyReader>>> SmtpDeliveryAgent::open_content(
-    const QueuedMessage& message, const QueuedRecipient& recipient) {
+Task<Result<OutboundContent>> SmtpDeliveryAgent::open_content(
+    const QueuedMessage& message, const QueuedRecipient& recipient, HeaderRights rights) {
+    std::unique_ptr<BodyReader> body;
     if (message.body) {
-        co_return make_content_reader(message, recipient, make_memory_reader(message.body));
+        body = make_memory_reader(message.body);
+    } else {
+        auto opened = co_await parts_.bodies.open(message.id, message.content.body);
+        if (opened.has_error()) co_return opened.error();
+        body = *std::move(opened);
     }
-    auto body = co_await parts_.bodies.open(message.id, message.content.body);
-    if (body.has_error()) co_return body.error();
-    co_return make_content_reader(message, recipient, *std::move(body));
+    auto content = make_content_reader(message, recipient, std::move(body));
+    auto outbound = co_await open_outbound(std::move(content), rights);
+    co_return outbound;
 }
 
 }  // namespace mailflow

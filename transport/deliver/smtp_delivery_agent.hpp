@@ -8,8 +8,10 @@
 #include "transport/deliver/delivery_attempt.hpp"
 #include "transport/deliver/mx_targets.hpp"
 #include "transport/deliver/session_opener.hpp"
+#include "transport/deliver/sts_policies.hpp"
 #include "transport/net/network.hpp"
 #include "transport/ports/body_store.hpp"
+#include "transport/ports/outbound_header.hpp"
 
 #include <memory>
 #include <optional>
@@ -30,6 +32,7 @@ class SmtpDeliveryAgent final : public DeliveryAgent {
         const Secrets* secrets = nullptr;
         AccessTokens* tokens = nullptr;
         TaskRunner* worker = nullptr;  // derives keys of log-ins; null: on the lane
+        StsPolicies* sts = nullptr;
     };
 
     struct Settings {
@@ -66,6 +69,7 @@ class SmtpDeliveryAgent final : public DeliveryAgent {
     [[nodiscard]] HostPlan plan_for(const Attempt& attempt, const MailTarget& target) const;
     Task<void> decide(Attempt& attempt, const MailTarget& target);
     void refuse(Attempt& attempt, const HostPlan& plan, const TlsShortfall& shortfall);
+    void look_again(const std::string& domain);
     Task<void> try_host(Attempt& attempt, const MailTarget& target);
     Task<void> hand_over(
         Attempt& attempt,
@@ -73,8 +77,8 @@ class SmtpDeliveryAgent final : public DeliveryAgent {
         SmtpClientSession& session,
         std::vector<std::size_t>& some,
         bool& was_dead);
-    Task<Result<std::unique_ptr<BodyReader>>> open_content(
-        const QueuedMessage& message, const QueuedRecipient& recipient);
+    Task<Result<OutboundContent>> open_content(
+        const QueuedMessage& message, const QueuedRecipient& recipient, HeaderRights rights);
 
     Parts parts_;
     Settings settings_;

@@ -39,6 +39,7 @@ Result<std::string_view> Connection::receive() noexcept {
     const auto count = stream_->try_read(scratch);
     drained_ = !count || *count < scratch.size();
     if (!count) {
+        ended_reading_ = count.error() != Error::would_block;
         return count.error();
     }
     return std::string_view(scratch.data(), *count);

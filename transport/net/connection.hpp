@@ -58,6 +58,9 @@ class Connection final : private Deadline {
     // Takes in what has already arrived, without waiting; true when octets are buffered now.
     [[nodiscard]] bool has_input();
 
+    // The last read found the peer's end or an error: has_input() saw it without waiting.
+    [[nodiscard]] bool has_ended() const noexcept { return ended_reading_; }
+
     // Writes what the stream takes now and removes it from `bytes`; Error::would_block when some is
     // left.
     [[nodiscard]] ErrorCode try_write(std::string_view& bytes) noexcept;
@@ -143,6 +146,7 @@ class Connection final : private Deadline {
     bool bare_ = false;
     bool discarding_ = false;  // inside a line that is too long
     bool drained_ = true;      // the last read found less than it could have: wait before the next
+    bool ended_reading_ = false;
     bool writing_ = false;
     bool expired_ = false;
     bool closed_ = false;

@@ -48,6 +48,9 @@ void DeliveryJournal::add(const JournalEntry& entry) {
     event.remote = remote_text(entry.status);
     event.status = entry.status.status.is_given() ? entry.status.status.text() : std::string();
     event.detail = entry.status.diagnostic;
+    if (!entry.tls.empty()) {
+        event.detail.append(" (").append(entry.tls).append(")");
+    }
     if (pending_ && share_an_event(*pending_, event)) {
         pending_->recipients.push_back(entry.recipient.address.text());
         return;
@@ -84,6 +87,7 @@ void DeliveryJournal::log(const JournalEntry& entry) const {
          {"connector", entry.hop.connector},
          {"next-hop", entry.hop.domain},
          {"remote", remote_text(entry.status)},
+         {"tls", entry.tls},
          {"code", entry.status.status.is_given() ? entry.status.status.text() : std::string()},
          {"delay", seconds(age)},
          {"delays", seconds(before) + "/" + seconds(entry.attempt)},

@@ -9,6 +9,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace mailflow {
 
@@ -20,6 +21,7 @@ struct JournalEntry {
     const DeliveryStatus& status;
     UtcTime now{};
     Duration attempt{};  // how long the attempt took; zero when there was none
+    std::string_view tls{};  // what TLS the host was spoken to in; empty: none
 };
 
 class DeliveryJournal {

@@ -27,6 +27,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace mailflow {
@@ -236,7 +237,8 @@ class QueueManager {
         std::uint32_t number,
         const DeliveryStatus& status,
         const NextHop& hop,
-        Duration took);
+        Duration took,
+        std::string_view tls = {});
     void wait_for_hop(ActiveMessage& active, std::uint32_t number, const DeliveryQueue& queue);
     void wait_for_route(ActiveMessage& active, std::uint32_t number, const NextHop& room);
     void hop_failed(DeliveryQueue& queue, const Attempt& attempt, const DeliveryStatus& failure);

@@ -141,8 +141,9 @@ void QueueManager::journal(
     std::uint32_t number,
     const DeliveryStatus& status,
     const NextHop& hop,
-    Duration took) {
-    journal_.add({event, *active.message, active.stored(number), hop, status, now(), took});
+    Duration took,
+    std::string_view tls) {
+    journal_.add({event, *active.message, active.stored(number), hop, status, now(), took, tls});
 }
 
 // ---- one recipient
@@ -156,7 +157,7 @@ void QueueManager::deliver(
     const auto event = active.stored(number).target == RecipientTarget::mailbox
                            ? TrackingEventId::deliver
                            : TrackingEventId::send;
-    journal(event, active, number, report.status, hop, took);
+    journal(event, active, number, report.status, hop, took, report.tls);
     const bool is_owed = owes_success(
         *active.message,
         active.stored(number),

@@ -97,7 +97,16 @@ ClientProtocol::ClientProtocol(const PeerExtensions& peer, MailTransaction trans
     : peer_(peer)
     , transaction_(std::move(transaction))
     , outcomes_(transaction_.recipients.size())
-    , decided_(transaction_.recipients.size(), false) {}
+    , decided_(transaction_.recipients.size(), false)
+    , chunked_(transaction_.binary || may_chunk()) {}
+
+// Small content saves a round trip in a chunk; of what does not fit into a flight neither saves
+// anything, and DATA is what every peer is used to.
+bool ClientProtocol::may_chunk() const noexcept {
+    return peer_.chunking && peer_.pipelining && !transaction_.lmtp &&
+           transaction_.recipients.size() < kMaxFlightCommands &&
+           transaction_.size <= kMaxWholeFlightOctets - kMaxFlightOctets;
+}
 
 // ---- what is written
 
@@ -172,6 +181,13 @@ std::string ClientProtocol::take_flight() {
     } while (peer_.pipelining && more_commands() && flight.size() < kMaxFlightOctets &&
              commands_written_ - first < kMaxFlightCommands);
     next_ = Next::read;
+    // RFC 3030 §4.2: BDAT may be pipelined. Decisions §2.7: only when all of it is one small flight
+    // from MAIL on, since it is sent before anybody has been accepted.
+    if (is_chunked() && first == 0 && peer_.pipelining && !more_commands() &&
+        flight.size() + transaction_.size <= kMaxWholeFlightOctets) {
+        body_in_flight_ = true;
+        ++commands_written_;
+    }
     return flight;
 }
 
@@ -184,7 +200,7 @@ void ClientProtocol::on_reply(PeerReply reply) {
         return;
     }
     const std::size_t number = replies_read_++;
-    if (body_sent_) {
+    if (body_sent_ && number > transaction_.recipients.size()) {
         on_end_of_data_reply(reply);
         return;
     }
@@ -325,7 +341,9 @@ void ClientProtocol::advance() {
 }
 
 ClientStage ClientProtocol::stage() const noexcept {
-    if (body_sent_) return ClientStage::end_of_data;
+    if (body_sent_ && replies_read_ > transaction_.recipients.size()) {
+        return ClientStage::end_of_data;
+    }
     if (next_ == Next::send_body) return ClientStage::body;
     const std::size_t number = replies_read_;
     if (number == 0) return ClientStage::mail;

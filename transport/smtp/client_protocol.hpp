@@ -79,11 +79,17 @@ class ClientProtocol {
     [[nodiscard]] std::string take_flight();
 
     // Content leaves as one chunk of exactly `size` octets.
-    [[nodiscard]] bool is_chunked() const noexcept { return transaction_.binary; }
+    [[nodiscard]] bool is_chunked() const noexcept { return chunked_; }
+
+    // The flight taken last goes on with chunk_command() and the content in the same write, then
+    // on_body_sent(): a further message costs one round trip (decisions §2.7).
+    [[nodiscard]] bool has_body_in_flight() const noexcept { return body_in_flight_; }
 
     [[nodiscard]] std::string chunk_command() const;
 
     [[nodiscard]] std::uint64_t size() const noexcept { return transaction_.size; }
+
+    [[nodiscard]] bool is_body_sent() const noexcept { return body_sent_; }
 
     void on_reply(PeerReply reply);
     void on_body_sent();
@@ -112,6 +118,7 @@ class ClientProtocol {
   private:
     [[nodiscard]] std::string mail_command() const;
     [[nodiscard]] std::string recipient_command(std::size_t recipient) const;
+    [[nodiscard]] bool may_chunk() const noexcept;
     [[nodiscard]] bool more_commands() const noexcept;
     void append_command(std::string& out);
     void on_mail_reply(const PeerReply& reply);
@@ -131,6 +138,8 @@ class ClientProtocol {
     std::size_t commands_written_ = 0;  // of MAIL, RCPT…, DATA in their order
     std::size_t replies_read_ = 0;
     std::size_t accepted_ = 0;
+    bool chunked_ = false;
+    bool body_in_flight_ = false;
     bool sender_refused_ = false;
     Next next_ = Next::write;
     bool lone_dot_ = false;  // 354 though nobody is to get it: end at once (RFC 2920 §3.1)

@@ -49,6 +49,8 @@ inline constexpr std::size_t kMinRecipients = 100;
 // than any peer's socket buffer, so that both sides never write at once (RFC 2920 §3.1).
 inline constexpr std::size_t kMaxFlightCommands = 100;
 inline constexpr std::size_t kMaxFlightOctets = 16 * 1024;
+// … with the content behind them in a chunk.
+inline constexpr std::size_t kMaxWholeFlightOctets = 32 * 1024;
 
 // NOOP, RSET, VRFY, HELP and their like between two messages: beyond it 421.
 inline constexpr std::uint32_t kMaxIdleCommands = 100;
