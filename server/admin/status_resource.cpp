@@ -40,6 +40,7 @@ json::object to_json(const ServerStatus& status) {
         {"held_messages", status.held_messages}};
     object["back_pressure"] =
         json::object{{"level", status.pressure}, {"reading", status.pressure_reading}};
+    object["dnssec"] = json::object{{"state", status.dnssec}, {"reason", status.dnssec_detail}};
     object["listeners"] = std::move(listeners);
     object["problems"] = std::move(problems);
     object["warnings"] = std::move(warnings);

@@ -31,6 +31,8 @@ struct ServerStatus {
     std::uint64_t configuration_version = 0;
     std::string pressure = "normal";  // normal, medium or high
     std::string pressure_reading;     // of the resource that is short; empty at normal
+    std::string dnssec = "untrusted";  // proven, unproven or untrusted
+    std::string dnssec_detail;         // why it is not proven
     std::vector<ListenerStatus> listeners;
     std::vector<std::string> problems;  // unhealthy
     std::vector<std::string> warnings;

@@ -54,6 +54,13 @@ void print_status(std::ostream& out, const json::object& status) {
         "Pressure",
         std::string(pressure.at("level").as_string()) +
             (reading.empty() ? "" : " (" + std::string(reading) + ")"));
+    if (const auto* dnssec = status.if_contains("dnssec")) {
+        const std::string_view why = dnssec->as_object().at("reason").as_string();
+        line(
+            "DNSSEC",
+            std::string(dnssec->as_object().at("state").as_string()) +
+                (why.empty() ? "" : " (" + std::string(why) + ")"));
+    }
     for (const auto& listener : status.at("listeners").as_array()) {
         const auto& entry = listener.as_object();
         std::string words = std::string(entry.at("endpoint").as_string());

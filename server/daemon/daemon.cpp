@@ -54,6 +54,19 @@ void raise_descriptor_limit() {
     }
 }
 
+// Decisions §2.8.
+void take_trust(const Bootstrap::Dns& from, DnsSettings& into) {
+    using Wanted = Bootstrap::Dns::TrustAd;
+    switch (from.trust_ad.value_or(Wanted::loopback)) {
+        case Wanted::loopback: into.trust_ad = DnsSettings::TrustAd::loopback; break;
+        case Wanted::list: into.trust_ad = DnsSettings::TrustAd::list; break;
+        case Wanted::none: into.trust_ad = DnsSettings::TrustAd::none; break;
+    }
+    into.trusted = from.trusted;
+    if (!from.probe_secure.empty()) into.probe_secure = from.probe_secure;
+    if (!from.probe_bogus.empty()) into.probe_bogus = from.probe_bogus;
+}
+
 void claim_heap_of(TaskRunner& runner) {
     std::promise<void> done;
     runner.post([&done] {
@@ -189,6 +202,7 @@ std::string Daemon::Members::open_flow() {
     for (const auto& server : settings.dns.servers) {
         dns.servers.push_back(server.text());
     }
+    take_trust(settings.dns, dns);
     MailFlowSettings flow_settings;
     flow_settings.state_dir = settings.state_dir;
     flow_settings.key_file = settings.key_file();
@@ -283,7 +297,9 @@ std::string Daemon::Members::start_flow() {
                 *self->workers,
                 self->clock,
                 self->settings.node.fqdn,
-                to_text(self->settings.durability.level)});
+                to_text(self->settings.durability.level),
+                self->settings.dns.trust_ad.value_or(Bootstrap::Dns::TrustAd::none) !=
+                    Bootstrap::Dns::TrustAd::none});
             self->api = std::make_unique<AdminApi>(AdminApi::Parts{
                 self->console->lane(),
                 self->flow->lanes(),
@@ -295,7 +311,8 @@ std::string Daemon::Members::start_flow() {
                 [self](DomainName domain) { return self->flow->find_mx(std::move(domain)); },
                 [self](ExplainRequest request, std::string* why) {
                     return self->flow->explain(std::move(request), why);
-                }});
+                },
+                self->flow->peers()});
             self->admin = std::make_unique<UnixHttpServer>(self->console->lane(), *self->api);
             const auto socket = self->settings.admin_socket();
             const auto folder = std::filesystem::absolute(socket).parent_path();

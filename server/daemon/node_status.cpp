@@ -36,7 +36,12 @@ NodeStatus::NodeStatus(Parts parts)
     , started_(parts_.clock.monotonic()) {}
 
 Task<NodeStatus::Gathered> NodeStatus::gather_there(MailFlow* flow) {
-    Gathered result{flow->listeners(), flow->store_statistics(), flow->observation().figures()};
+    Gathered result{
+        flow->listeners(),
+        flow->store_statistics(),
+        flow->observation().figures(),
+        flow->resolver().dnssec(),
+        flow->resolver().dnssec_detail()};
     const auto statistics = flow->queue_statistics();
     result.queue.active_recipients = statistics.rows;
     result.queue.running_attempts = statistics.running;
@@ -105,6 +110,31 @@ void NodeStatus::add_pressure(ServerStatus& status, const QueueFigures& queue) {
     }
 }
 
+// Decisions §2.8. A host whose administrator never said whom to believe gets along without DANE,
+// and is told.
+void NodeStatus::add_dnssec(ServerStatus& status, const Gathered& gathered) const {
+    status.dnssec = to_text(gathered.dnssec);
+    status.dnssec_detail = gathered.dnssec_detail;
+    const auto organization = parts_.flow.organization().organization();
+    if (gathered.dnssec == DnssecTrust::proven || organization == nullptr) {
+        return;
+    }
+    const auto& connectors = organization->send_connectors();
+    const bool wanted = std::any_of(connectors.begin(), connectors.end(), [](const auto& one) {
+        return one.enabled && one.routing == SendRouting::mx && one.dane && !one.ignore_starttls;
+    });
+    if (!wanted) {
+        return;
+    }
+    auto words = "DANE is off: " + gathered.dnssec_detail;
+    if (parts_.counts_on_dane) {
+        status.problems.push_back(std::move(words));
+    } else if (gathered.dnssec == DnssecTrust::unproven) {
+        status.warnings.push_back(
+            words + ". Run a validating resolver on this host, or set [dns] trust_ad");
+    }
+}
+
 Task<ServerStatus> NodeStatus::status() {
     const auto gathered = co_await gather();
     ServerStatus result;
@@ -122,6 +152,7 @@ Task<ServerStatus> NodeStatus::status() {
     }
     co_await add_listeners(result, gathered.listeners);
     add_pressure(result, gathered.queue);
+    add_dnssec(result, gathered);
     if (gathered.queue.stuck_recipients > 0) {
         result.problems.push_back(
             std::to_string(gathered.queue.stuck_recipients) +

@@ -18,6 +18,8 @@ class NodeStatus final : public StatusSource {
         const Clock& clock;
         std::string node;
         std::string durability;
+        // `[dns] trust_ad` was written down and is not "none": DANE is counted on.
+        bool counts_on_dane = false;
     };
 
     explicit NodeStatus(Parts parts);
@@ -31,12 +33,15 @@ class NodeStatus final : public StatusSource {
         std::vector<ListenerState> listeners;
         QueueDatabaseStats store;
         QueueFigures queue;
+        DnssecTrust dnssec = DnssecTrust::untrusted;
+        std::string dnssec_detail;
     };
 
     Task<Gathered> gather();
     static Task<Gathered> gather_there(MailFlow* flow);
     Task<void> add_listeners(ServerStatus& status, const std::vector<ListenerState>& listeners);
     Task<std::string> why_closed(ListenerState listener);
+    void add_dnssec(ServerStatus& status, const Gathered& gathered) const;
     static void add_pressure(ServerStatus& status, const QueueFigures& queue);
 
     Parts parts_;

@@ -507,3 +507,35 @@ TEST_CASE(
     CHECK(again.facts().peer_emails == std::vector<std::string>{"alice@contoso.com"});
     CHECK_FALSE(elsewhere.is_accepted());
 }
+
+TEST_CASE("A send connector sends the certificate it names, and no other", "[certs][tls]") {
+    const auto& all = certificates();
+    SendConnector plain;
+    SendConnector named;
+    named.certificate = "NODE ecdsa";
+    auto by_thumbprint = named;
+    by_thumbprint.certificate = all.front().facts.thumbprint;
+    SendConnector missing;
+    missing.name = "Partner";
+    missing.certificate = "gone";
+    const std::vector<SendConnector> connectors{plain, named, by_thumbprint, missing};
+    const std::vector<ReceiveConnector> none;
+    std::vector<std::string> problems;
+
+    const TlsContextSet set(
+        {all, none, "mail.contoso.com", kNow, keys(), trust(), connectors}, problems);
+
+    const auto sent = [&set](const SendConnector* connector) {
+        return SSL_CTX_get0_certificate(set.client_context(connector).get());
+    };
+    CHECK(sent(nullptr) == nullptr);
+    CHECK(sent(&plain) == nullptr);
+    REQUIRE(sent(&named) != nullptr);
+    CHECK(X509_cmp(sent(&named), all.front().chain->leaf.get()) == 0);
+    CHECK(sent(&by_thumbprint) != nullptr);
+    CHECK(sent(&missing) == nullptr);
+    REQUIRE(problems.size() == 1);
+    CHECK(problems.front().find("Partner") != std::string::npos);
+    CHECK(set.client_context(&plain) == set.client_context(nullptr));
+    CHECK(SSL_CTX_get_min_proto_version(set.client_context(&plain).get()) == TLS1_2_VERSION);
+}
