@@ -46,6 +46,13 @@ TEST_CASE("docs/recipients.md says what the schema says", "[config][schema][docs
         tables_of({"mailbox", "contact", "group", "address-policy"}));
 }
 
+TEST_CASE("docs/send-connectors.md says what the schema says", "[config][schema][docs]") {
+    INFO("run scripts/docs and commit the page");
+    CHECK(
+        generated_part("send-connectors.md") ==
+        tables_of({"send-connector", "node", "destination-policy"}));
+}
+
 TEST_CASE("docs/routing.md says what the schema says", "[config][schema][docs]") {
     INFO("run scripts/docs and commit the page");
     CHECK(
