@@ -138,7 +138,8 @@ class Harness {
                 "state_dir = \"state\"\n[node]\nfqdn = \"mail.{0}\"\ndomain = \"{0}\"\n"
                 "[listen]\naddress = \"127.0.0.1\"\nsmtp = 0\nsubmission = 0\nsubmissions = "
                 "0\nhttps = 0\n"
-                "[admin]\nsocket = \"admin.sock\"\n[dns]\nservers = [\"{1}\"]\n"
+                "[admin]\nsocket = \"admin.sock\"\n[dns]\nservers = [\"{1}\"]\ntrust_ad = "
+                "\"none\"\n"
                 "[deliver]\nallow_destinations = [\"127.0.0.0/8\"]\n[log]\ntarget = \"stderr\"\n",
                 settings_.domain,
                 dns_->endpoint().text()));

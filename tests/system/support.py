@@ -88,7 +88,7 @@ class Mailflow:
     """One mailflowd with a state directory of its own."""
 
     def __init__(self, folder, dns=None, domain="contoso.com", node="mail.contoso.com", lines=(), address="127.0.0.1",
-                 state="state", allow='"127.0.0.0/8"', prefix=(), submission=0):
+                 state="state", allow='"127.0.0.0/8"', prefix=(), submission=0, dnssec='trust_ad = "none"'):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.state = self.folder / state
@@ -102,7 +102,7 @@ class Mailflow:
             f'state_dir = "{state}"', "[node]", f'fqdn = "{node}"', f'domain = "{domain}"' if domain else "",
             "[listen]", f'address = "{address}"', "smtp = 0", f"submission = {submission}", "submissions = 0",
             "[admin]", 'socket = "admin.sock"',
-            "[dns]", servers, "[deliver]", f"allow_destinations = [{allow}]", *lines, ""]))
+            "[dns]", servers, dnssec, "[deliver]", f"allow_destinations = [{allow}]", *lines, ""]))
         self.daemon = None
 
     def start(self):

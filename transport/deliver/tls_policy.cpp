@@ -226,8 +226,7 @@ bool names_match(std::string_view wanted, std::string_view presented) noexcept {
     if (wanted.starts_with(kAny)) {
         const auto below = wanted.substr(1);
         return presented.size() > below.size() && !presented.starts_with(kAny) &&
-               ascii::equal_ignoring_case(
-                   presented.substr(presented.size() - below.size()), below);
+               ascii::equal_ignoring_case(presented.substr(presented.size() - below.size()), below);
     }
     // RFC 6125 §6.4.3; one that would stand for whole top-level domains is nobody's.
     if (!presented.starts_with(kAny)) return false;
