@@ -276,8 +276,12 @@ Result<std::unique_ptr<Acceptor>> ScriptedNetwork::listen(Lane&, const Endpoint&
 }
 
 Task<Result<std::unique_ptr<Stream>>> ScriptedNetwork::connect(
-    Lane&, Endpoint remote, std::optional<IpAddress>, MonotonicTime) {
+    Lane& lane, Endpoint remote, std::optional<IpAddress>, MonotonicTime deadline) {
     attempts_.push_back(remote);
+    if (hanging_.contains(remote)) {
+        co_await lane.sleep_until(deadline);
+        co_return ErrorCode(Error::timed_out);
+    }
     const auto found = scripts_.find(remote);
     if (found == scripts_.end()) {
         co_return boost::system::errc::make_error_code(boost::system::errc::connection_refused);

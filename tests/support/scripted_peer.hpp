@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -55,6 +56,9 @@ class ScriptedNetwork final : public Network {
         scripts_[endpoint].push_back(std::move(script));
     }
 
+    // Connections to it wait for their deadline.
+    void hang(const Endpoint& endpoint) { hanging_.insert(endpoint); }
+
     Result<std::unique_ptr<Acceptor>> listen(Lane& lane, const Endpoint& endpoint) override;
     Task<Result<std::unique_ptr<Stream>>> connect(
         Lane& lane,
@@ -78,6 +82,7 @@ class ScriptedNetwork final : public Network {
 
     std::map<Endpoint, std::vector<PeerScript>> scripts_;
     std::map<Endpoint, std::size_t> accepted_;
+    std::set<Endpoint> hanging_;
     std::vector<std::shared_ptr<PeerDialogue>> dialogues_;
     std::vector<Endpoint> attempts_;
     std::vector<std::weak_ptr<Wire>> wires_;

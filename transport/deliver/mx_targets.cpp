@@ -154,7 +154,7 @@ std::vector<IpAddress> interleave(
 namespace {
 
 MxTargets failed(OwnFailure failure, std::string_view detail = {}) {
-    return {{}, judge_own(failure, detail)};
+    return {{}, judge_own(failure, detail), failure};
 }
 
 struct HostAddresses {

@@ -43,9 +43,10 @@ struct MailTarget {
 };
 
 struct MxTargets {
-    std::vector<MailTarget> targets;   // in the order to try; empty only with `failure`
-    std::optional<Judgement> failure;  // fail or retry_hop
-    bool mx_authentic = false;         // the answer about MX, also when it was "none", is secure
+    std::vector<MailTarget> targets;     // in the order to try; empty only with `failure`
+    std::optional<Judgement> failure;    // fail or retry_hop
+    std::optional<OwnFailure> reason{};  // of the failure
+    bool mx_authentic = false;           // the answer about MX, also when it was "none", is secure
 };
 
 // Who we are and whom we never speak to.

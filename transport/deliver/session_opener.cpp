@@ -1,6 +1,7 @@
 #include "transport/deliver/session_opener.hpp"
 
 #include "transport/base/error.hpp"
+#include "transport/deliver/connection_race.hpp"
 #include "transport/deliver/delivery_attempt.hpp"
 #include "transport/smtp/limits.hpp"
 
@@ -60,20 +61,33 @@ ConnectionKey SessionOpener::key_of(const HostPlan& plan) {
         credentials_of(*plan.connector)};
 }
 
+void SessionOpener::swap_rival(HostPlan& plan) {
+    std::swap(plan.endpoint, *plan.rival);
+    plan.host.address = plan.endpoint.text();
+}
+
+// Of either address.
+void SessionOpener::take_resting(HostPlan& plan, Opened& opened) {
+    opened.session = cache_.take(key_of(plan));
+    if (!opened.session && plan.rival) {
+        swap_rival(plan);
+        opened.session = cache_.take(key_of(plan));
+        if (!opened.session) swap_rival(plan);
+    }
+    opened.reused = opened.session != nullptr;
+    if (!opened.reused) return;
+    opened.attempt.address = plan.host.address;
+    opened.attempt.connected = true;
+    opened.attempt.reused = true;
+    if (const auto* tls = opened.session->tls()) opened.attempt.tls = tls->text();
+}
+
 Task<SessionOpener::Opened> SessionOpener::open(HostPlan& plan, bool may_reuse) {
     Opened opened;
     opened.attempt.host = plan.host.name;
     opened.attempt.address = plan.host.address;
-    if (may_reuse) {
-        opened.session = cache_.take(key_of(plan));
-        opened.reused = opened.session != nullptr;
-    }
-    if (opened.reused) {
-        opened.attempt.connected = true;
-        opened.attempt.reused = true;
-        if (const auto* tls = opened.session->tls()) opened.attempt.tls = tls->text();
-        co_return opened;
-    }
+    if (may_reuse) take_resting(plan, opened);
+    if (opened.reused) co_return opened;
     auto login = co_await prepare_login(plan);
     if (login.failure) {
         opened.failure = std::move(login.failure);
@@ -101,10 +115,12 @@ Task<SessionOpener::Opened> SessionOpener::open(HostPlan& plan, bool may_reuse) 
 
 // One connection. Without a session in `opened` its failure is there as well.
 Task<std::optional<OpenFailure>> SessionOpener::begin(
-    const HostPlan& plan, const SmtpLogin* login, Opened& opened) {
+    HostPlan& plan, const SmtpLogin* login, Opened& opened) {
     auto stream = co_await connect(plan);
+    opened.attempt.address = plan.host.address;
     if (stream.has_error()) {
         opened.failure = judge_error(DeliveryStage::connect, stream.error(), plan.host);
+        opened.tried_both = plan.rival.has_value();
         co_return OpenFailure{DeliveryStage::connect, std::nullopt, stream.error()};
     }
     opened.attempt.connected = true;
@@ -129,11 +145,24 @@ Task<std::optional<OpenFailure>> SessionOpener::begin(
     co_return failure;
 }
 
-Task<Result<std::unique_ptr<Stream>>> SessionOpener::connect(const HostPlan& plan) {
+Task<Result<std::unique_ptr<Stream>>> SessionOpener::connect(HostPlan& plan) {
     if (!plan.socket_path.empty()) {
         auto connecting = parts_.network.connect_local(parts_.lane, std::string(plan.socket_path));
         auto stream = co_await std::move(connecting);
         co_return stream;
+    }
+    if (plan.rival) {
+        auto racing = connect_either(
+            parts_.lane,
+            parts_.network,
+            plan.endpoint,
+            *plan.rival,
+            plan.source,
+            smtp::kConnectTimeout);
+        auto result = co_await std::move(racing);
+        if (!result.stream) co_return result.error;
+        if (result.rival_won) swap_rival(plan);
+        co_return std::move(result.stream);
     }
     const auto deadline = parts_.lane.clock().monotonic() + smtp::kConnectTimeout;
     auto connecting = parts_.network.connect(parts_.lane, plan.endpoint, plan.source, deadline);

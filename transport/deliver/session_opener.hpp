@@ -28,6 +28,9 @@ namespace mailflow {
 struct HostPlan {
     RemoteHost host;
     Endpoint endpoint;
+    // The same host by the other address family; connected to when it is the faster one, and put
+    // in the place of `endpoint` then, which takes its.
+    std::optional<Endpoint> rival;
     std::string_view socket_path;              // of an LMTP server on this host; empty: TCP
     const SendConnector* connector = nullptr;  // never null
     bool is_mailbox_server = false;  // `connector` stands for its place; nobody configured it
@@ -55,6 +58,7 @@ class SessionOpener {
         std::unique_ptr<SmtpClientSession> session;
         std::optional<Judgement> failure;
         bool reused = false;
+        bool tried_both = false;         // the rival could not be connected to either
         bool fell_short_of_sts = false;  // of an MTA-STS policy
         HostAttempt attempt;             // filled in as far as the host was got
     };
@@ -86,10 +90,11 @@ class SessionOpener {
     };
 
     [[nodiscard]] static ConnectionKey key_of(const HostPlan& plan);
-    Task<Result<std::unique_ptr<Stream>>> connect(const HostPlan& plan);
+    static void swap_rival(HostPlan& plan);
+    void take_resting(HostPlan& plan, Opened& opened);
+    Task<Result<std::unique_ptr<Stream>>> connect(HostPlan& plan);
     Task<Login> prepare_login(const HostPlan& plan);
-    Task<std::optional<OpenFailure>> begin(
-        const HostPlan& plan, const SmtpLogin* login, Opened& opened);
+    Task<std::optional<OpenFailure>> begin(HostPlan& plan, const SmtpLogin* login, Opened& opened);
     [[nodiscard]] bool give_up_tls(HostPlan& plan, const OpenFailure& failure);
     [[nodiscard]] Judgement judge(
         const HostPlan& plan, const OpenFailure& failure, const SmtpClientSession& session);

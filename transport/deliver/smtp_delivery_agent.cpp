@@ -25,6 +25,26 @@ std::string lower_names(const MxTargets& hosts) {
     return all;
 }
 
+// The same host by the other address family, when it is the next to be tried.
+MailTarget* rival_of(std::vector<MailTarget>& targets, std::size_t position) {
+    if (position + 1 == targets.size()) return nullptr;
+    const auto& target = targets[position];
+    auto& next = targets[position + 1];
+    const bool differs = next.endpoint.address.is_v4() != target.endpoint.address.is_v4();
+    return differs && next.host == target.host ? &next : nullptr;
+}
+
+// An address of the other family cannot be reached from `source`.
+void drop_unreachable(std::vector<MailTarget>& targets, const std::optional<IpAddress>& source) {
+    const auto fits = [&source](const MailTarget& target) {
+        return !source || source->is_v4() == target.endpoint.address.is_v4();
+    };
+    // With none of its family the first failure says so.
+    if (std::any_of(targets.begin(), targets.end(), fits)) {
+        std::erase_if(targets, [&fits](const MailTarget& target) { return !fits(target); });
+    }
+}
+
 TlsPlace place_of(const NextHop& hop) noexcept {
     switch (hop.type) {
         case DeliveryType::lmtp: return TlsPlace::lmtp_server;
@@ -58,17 +78,24 @@ SmtpDeliveryAgent::SmtpDeliveryAgent(Parts parts, Settings settings)
 
 Task<DeliveryReport> SmtpDeliveryAgent::deliver(DeliveryJob job) {
     Attempt attempt(std::move(job));
-    const auto hosts = co_await find_hosts(attempt);
+    auto hosts = co_await find_hosts(attempt);
     if (hosts.failure) {
         const auto all = attempt.open();
-        attempt.settle(all, *hosts.failure);
+        // Reference 1.1, DowngradeDnsFailures.
+        const bool obeys = hosts.reason && attempt.connector != nullptr;
+        attempt.settle(
+            all,
+            obeys ? obey(attempt.connector->error_policies, *hosts.reason, *hosts.failure)
+                  : *hosts.failure);
     }
     attempt.destination = lower_names(hosts);
     attempt.mx_authentic = hosts.mx_authentic;
     // RFC 5321 §5.1: in order, until one takes it or none is left.
-    for (const auto& target : hosts.targets) {
-        if (attempt.open().empty()) break;
-        co_await try_host(attempt, target);
+    auto& targets = hosts.targets;
+    for (std::size_t i = 0; i < targets.size() && !attempt.open().empty(); ++i) {
+        auto* const rival = rival_of(targets, i);
+        const bool tried_both = co_await try_host(attempt, targets[i], rival);
+        if (tried_both) ++i;
     }
     co_return attempt.report();
 }
@@ -98,6 +125,9 @@ Task<MxTargets> SmtpDeliveryAgent::find_hosts(Attempt& attempt) {
     }
     auto targets = co_await find_targets(
         parts_.resolver, parts_.lane.random(), searched, *attempt.connector, attempt.rules);
+    drop_unreachable(
+        targets.targets,
+        attempt.connector->source_address ? attempt.connector->source_address : settings_.source);
     co_return targets;
 }
 
@@ -188,13 +218,16 @@ void SmtpDeliveryAgent::look_again(const std::string& domain) {
 
 // Gives each open recipient its turn with this host, in transactions of bounded size, as far as
 // possible on one session.
-Task<void> SmtpDeliveryAgent::try_host(Attempt& attempt, const MailTarget& target) {
+// `rival`: tried along with it; takes its place when it was the faster one. True: neither could be
+// connected to.
+Task<bool> SmtpDeliveryAgent::try_host(Attempt& attempt, MailTarget& target, MailTarget* rival) {
     auto plan = plan_for(attempt, target);
+    if (rival != nullptr) plan.rival = rival->endpoint;
     co_await decide(attempt, target);
     plan.tls = attempt.decision.demand;
     if (attempt.decision.refused) {
         refuse(attempt, plan, *attempt.decision.refused);
-        co_return;
+        co_return false;
     }
     auto waiting = attempt.open();
     SessionOpener::Opened opened;
@@ -204,11 +237,16 @@ Task<void> SmtpDeliveryAgent::try_host(Attempt& attempt, const MailTarget& targe
             opener_.end(std::move(opened.session));
             opened = co_await opener_.open(plan, may_reuse);
             attempt.hosts.push_back(opened.attempt);
+            if (rival != nullptr && plan.endpoint != target.endpoint) {
+                std::swap(target, *rival);
+                rival = nullptr;
+            }
+            plan.rival.reset();
         }
         if (opened.failure) {
             attempt.settle(waiting, *opened.failure);
             if (opened.fell_short_of_sts) look_again(plan.policy_domain);
-            co_return;
+            co_return opened.tried_both;
         }
         const auto count = attempt.share(waiting, opened.session->extensions());
         const auto chunk_end = waiting.begin() + static_cast<std::ptrdiff_t>(count);
@@ -227,6 +265,7 @@ Task<void> SmtpDeliveryAgent::try_host(Attempt& attempt, const MailTarget& targe
         waiting.erase(waiting.begin(), chunk_end);
     }
     opener_.put_back(plan, std::move(opened.session));
+    co_return false;
 }
 
 // One transaction. `was_dead` in: the session rested before; out: it had ended, and nobody was

@@ -70,7 +70,7 @@ class SmtpDeliveryAgent final : public DeliveryAgent {
     Task<void> decide(Attempt& attempt, const MailTarget& target);
     void refuse(Attempt& attempt, const HostPlan& plan, const TlsShortfall& shortfall);
     void look_again(const std::string& domain);
-    Task<void> try_host(Attempt& attempt, const MailTarget& target);
+    Task<bool> try_host(Attempt& attempt, MailTarget& target, MailTarget* rival);
     Task<void> hand_over(
         Attempt& attempt,
         const HostPlan& plan,
