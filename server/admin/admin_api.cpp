@@ -5,9 +5,9 @@
 namespace mailflow {
 
 AdminApi::AdminApi(Parts parts)
-    : organization_(parts.organization)
-    , status_(parts.status)
+    : status_(parts.status)
     , objects_(parts.organization, parts.console, parts.lanes, parts.find_mx)
+    , config_(parts.organization, parts.console, parts.lanes)
     , recipients_(parts.organization)
     , queue_(parts.console, *parts.lanes.front(), parts.queue)
     , tracking_(parts.tracking)
@@ -44,7 +44,7 @@ Task<HttpResponse> AdminApi::handle(HttpRequest request) {
     } else if (resource == "explain") {
         answer = co_await explain_.handle(std::move(request));
     } else if (resource == "config") {
-        answer = co_await export_configuration();
+        answer = co_await config_.handle(std::move(request));
     }
     co_return answer;
 }
@@ -57,14 +57,6 @@ Task<HttpResponse> AdminApi::show_status() {
 Task<HttpResponse> AdminApi::show_metrics() {
     auto text = co_await status_.metrics();
     co_return HttpResponse{200, "text/plain; version=0.0.4", std::move(text)};
-}
-
-Task<HttpResponse> AdminApi::export_configuration() {
-    auto text = co_await organization_.export_toml();
-    if (!text) {
-        co_return json_error(503, "the configuration could not be read: " + text.error().message());
-    }
-    co_return HttpResponse{200, "application/toml", std::move(*text)};
 }
 
 }  // namespace mailflow

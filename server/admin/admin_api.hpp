@@ -2,6 +2,7 @@
 // every face of the server uses; smtpctl is its first client. On the console lane.
 #pragma once
 
+#include "server/admin/config_resource.hpp"
 #include "server/admin/explain_resource.hpp"
 #include "server/admin/log_resource.hpp"
 #include "server/admin/objects_resource.hpp"
@@ -36,11 +37,10 @@ class AdminApi final : public HttpHandler {
   private:
     Task<HttpResponse> show_status();
     Task<HttpResponse> show_metrics();
-    Task<HttpResponse> export_configuration();
 
-    OrganizationService& organization_;
     StatusSource& status_;
     ObjectsResource objects_;
+    ConfigResource config_;
     RecipientsResource recipients_;
     QueueResource queue_;
     TrackingResource tracking_;

@@ -7,7 +7,7 @@ namespace mailflow::ctl {
 
 namespace {
 
-constexpr std::array<std::string_view, 12> kSwitches = {
+constexpr std::array<std::string_view, 13> kSwitches = {
     "json",
     "yes",
     "what-if",
@@ -19,6 +19,7 @@ constexpr std::array<std::string_view, 12> kSwitches = {
     "all-or-nothing",
     "with-secrets",
     "all-kinds",
+    "shared",
     "secondary-only"};
 constexpr std::array<std::string_view, 8> kGlobals = {
     "socket", "output", "json", "what-if", "yes", "help", "version", "markdown"};

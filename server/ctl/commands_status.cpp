@@ -89,14 +89,4 @@ int run_status(Context& context, const Arguments& arguments) {
     return status.at("healthy").as_bool() ? 0 : 1;
 }
 
-int run_config(Context& context, const Arguments& arguments) {
-    allow_flags(arguments, {});
-    allow_words(arguments, 2);
-    if (arguments.word(1) != "export") {
-        throw UsageError("config has export. See smtpctl config --help");
-    }
-    context.out << context.client.get_text("/v1/config");
-    return 0;
-}
-
 }  // namespace mailflow::ctl

@@ -72,9 +72,21 @@ const std::vector<Command>& commands() {
          "Example:\n  smtpctl explain --client-ip 192.0.2.7 --from bob@fabrikam.com --to "
          "alice@contoso.com --size '4 MB'\n"},
         {"config",
-         "export",
-         "the whole configuration as one TOML text",
-         "smtpctl config export\n\nExample:\n  smtpctl config export > mailflow.toml\n"},
+         "export|diff|apply",
+         "the whole configuration as one TOML text, and back",
+         "smtpctl config export [--shared] [--with-secrets]\n"
+         "smtpctl config diff FILE\n"
+         "smtpctl config apply FILE [--what-if] [--yes]\n\n"
+         "FILE: - reads standard input. What the file speaks of is made exactly as it says: "
+         "objects "
+         "it does not\nname go away; types it does not mention stay as they are, and so do "
+         "secrets. "
+         "diff and apply print\n+ created, ~ changed (with the fields), - removed; apply asks.\n"
+         "--shared: without the receive connectors, which each node has its own of; "
+         "--with-secrets: "
+         "with passwords,\nsealed, of use where the same key file is.\n\n"
+         "Example:\n  smtpctl config export --shared > mailflow.toml\n"
+         "  smtpctl config apply mailflow.toml --what-if\n"},
         {"log",
          "tail",
          "the protocol log of receive connectors, as it is written",
