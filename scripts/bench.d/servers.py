@@ -27,14 +27,15 @@ def free_port():
 class Ours:
     """A mailflowd whose mail for to.invalid rests in Unreachable, or goes to a smart host."""
 
-    def __init__(self, relay_to=None, fresh=True, environment=None):
+    def __init__(self, relay_to=None, fresh=True, environment=None, dns="127.0.0.1:9", allow=None):
         self.folder = BENCH / "run" / "mailflow"
         if fresh:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(parents=True)
             (self.folder / "mailflowd.toml").write_text(
                 'state_dir = "state"\n[node]\nfqdn = "bench.mailflow.invalid"\ndomain = "mailflow.invalid"\n[listen]\n'
-                'address = "127.0.0.1"\nsmtp = 0\nsubmission = 0\nsubmissions = 0\n[admin]\nsocket = "admin.sock"\n[dns]\nservers = ["127.0.0.1:9"]\n'
+                'address = "127.0.0.1"\nsmtp = 0\nsubmission = 0\nsubmissions = 0\n[admin]\nsocket = "admin.sock"\n[dns]\n'
+                f'servers = ["{dns}"]\n' + (f'[deliver]\nallow_destinations = ["{allow}"]\n' if allow else "") +
                 '[log]\ntarget = "file:mailflowd.log"\n')
         self.out = open(self.folder / "stdout", "wb")
         begin = time.monotonic()

@@ -70,6 +70,10 @@ json::object to_json(const QueueInfo& queue) {
     object["recipients"] = queue.message_count;
     object["running"] = queue.running;
     object["window"] = queue.window;
+    object["destination"] = queue.destination;
+    object["running_at_destination"] = queue.running_at_destination;
+    object["policy"] = queue.policy;
+    object["waits_for"] = queue.waits_for;
     object["attempts"] = queue.retry_count;
     object["first_failure"] = time_or_null(queue.first_failure);
     object["next_retry"] = time_or_null(queue.next_retry);

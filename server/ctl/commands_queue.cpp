@@ -219,6 +219,20 @@ void print_event(const json::object& event, std::ostream& out) {
     out << "\n";
 }
 
+// One queue by its key, as `queue list` shows it.
+int show_queue(Context& context, const std::string& key) {
+    const auto rows = context.client.get("/v1/queues").as_array();
+    const auto* const found = std::find_if(rows.begin(), rows.end(), [&key](const auto& row) {
+        return row.at("queue").as_string() == key;
+    });
+    if (found == rows.end()) {
+        context.errors << "there is no queue \"" << key << "\": smtpctl queue list shows them\n";
+        return 1;
+    }
+    context.out << print_object(found->as_object(), context.format);
+    return 0;
+}
+
 }  // namespace
 
 int run_queue(Context& context, const Arguments& arguments) {
@@ -236,11 +250,19 @@ int run_queue(Context& context, const Arguments& arguments) {
             {"queue", "Queue"},
             {"status", "Status"},
             {"recipients", "Recipients"},
+            {"running", "Running"},
+            {"window", "Window"},
+            {"waits_for", "Waits for"},
             {"attempts", "Failed attempts"},
             {"next_retry", "Next retry"},
             {"last_error", "Last error"}};
         context.out << print_rows(rows, columns, context.format);
         return 0;
+    }
+    if (verb == "show") {
+        allow_flags(arguments, {});
+        allow_words(arguments, 3);
+        return show_queue(context, std::string(arguments.word(2)));
     }
     if (verb == "retry") {
         allow_flags(arguments, {"message"});
@@ -259,7 +281,7 @@ int run_queue(Context& context, const Arguments& arguments) {
         }
         return 0;
     }
-    throw UsageError("queue has list and retry [QUEUE]. See smtpctl queue --help");
+    throw UsageError("queue has list, show QUEUE and retry [QUEUE]. See smtpctl queue --help");
 }
 
 int run_message(Context& context, const Arguments& arguments) {

@@ -36,6 +36,7 @@ const std::vector<Command>& commands() {
          "list|retry",
          "delivery queues by next hop, and trying them now",
          "smtpctl queue list [--where 'FIELD OP VALUE']\n"
+         "smtpctl queue show QUEUE\n"
          "smtpctl queue retry [QUEUE] [--message QUEUEID]   all queues when none is named\n\n"
          "Example:\n  smtpctl queue list --where 'recipients > 10'\n  smtpctl queue retry "
          "'dns|contoso.com|Internet'\n"},

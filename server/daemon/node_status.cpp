@@ -45,6 +45,8 @@ Task<NodeStatus::Gathered> NodeStatus::gather_there(MailFlow* flow) {
     const auto statistics = flow->queue_statistics();
     result.queue.active_recipients = statistics.rows;
     result.queue.running_attempts = statistics.running;
+    result.queue.stuck_recipients =
+        std::max<std::uint64_t>(result.queue.stuck_recipients, statistics.stuck);
     const auto totals = co_await flow->queue_totals();
     if (totals) {
         result.queue.totals = *totals;

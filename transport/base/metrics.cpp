@@ -57,8 +57,9 @@ constexpr std::array kMetrics = {
         "mailflow_queue_stuck_recipients",
         gauge,
         "",
-        "Recipients that are due while the queue has had nothing in memory for three minutes. "
-        "Must be 0."},
+        "Recipients that nothing would move: due while the queue has had nothing in memory for "
+        "three "
+        "minutes, or found by the watchdog, which puts them back. Must be 0."},
     MetricInfo{
         "mailflow_receive_auth_total",
         counter,

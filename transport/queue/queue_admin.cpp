@@ -136,6 +136,11 @@ QueueInfo QueueAdmin::describe(const NextHop& hop, const NextHopState& stored) c
         info.message_count += queue.active_untried();
         info.running = queue.running();
         info.window = queue.window();
+        const auto& destination = queue.destination();
+        info.destination = destination.name();
+        info.running_at_destination = destination.running();
+        info.policy = destination.rules().policy;
+        info.waits_for = to_text(manager_.why_waits(queue));
     }
     info.retry_count = state.attempts;
     info.last_error = state.last_error;
@@ -152,6 +157,15 @@ QueueInfo QueueAdmin::describe(const NextHop& hop, const NextHopState& stored) c
         info.last_error = waiting_status(hop).diagnostic;
     } else if (hop.type == DeliveryType::future_release) {
         info.last_error = kScheduledText;
+    }
+    if (hop.type == DeliveryType::unreachable) {
+        info.waits_for = "a send connector";
+    } else if (hop.type == DeliveryType::future_release) {
+        info.waits_for = "its time";
+    } else if (hop.is_waiting_room()) {
+        info.waits_for = "another node";
+    } else if (info.next_retry && *info.next_retry > manager_.clock().now()) {
+        info.waits_for = "next retry";
     }
     return info;
 }

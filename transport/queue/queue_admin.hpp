@@ -41,6 +41,10 @@ struct QueueInfo {
     std::optional<UtcTime> first_failure;
     std::optional<UtcTime> next_retry;
     std::string last_error;
+    std::string destination;  // the host set it leads to; empty while that is not known
+    std::size_t running_at_destination = 0;  // attempts, those of other queues among them
+    std::string policy;                      // the destination policy that rules; empty: none
+    std::string waits_for;                   // why nothing, or no more, of it runs now
 };
 
 struct RecipientInfo {
