@@ -1,11 +1,24 @@
 #!/usr/bin/python3
 """Recipients as an administrator meets them: the seed's steps 2 and 3, policies applied, files in and out, groups, removal."""
 import csv
+import email
 import io
+import smtplib
+import ssl
 import time
 import unittest
 
 from support import Client, SystemTest, submit
+
+
+NODE = "Ex2013CAS.corp.contoso.com"
+ZONE = f"""
+contoso.com. 300 IN MX 10 {NODE}.
+adatum.com. 300 IN MX 10 mx.example.org.
+fabrikam.com. 300 IN MX 10 mx1.fabrikam.com.
+mx1.fabrikam.com. 300 IN A 127.0.0.1
+"""
+PASSWORD = "correct horse, battery"
 
 
 class SeedSteps(SystemTest):
@@ -13,20 +26,40 @@ class SeedSteps(SystemTest):
 
     def setUp(self):
         super().setUp()
-        self.mailflow = self.start_mailflow(node="Ex2013CAS.corp.contoso.com", domain=None)
+        self.lab = self.start_lab(ZONE)
+        self.mailflow = self.start_mailflow(node=NODE, domain=None, dns=self.lab.dns)
         self.ctl = self.mailflow.ctl
 
     def addresses(self, name):
         return self.mailflow.json("mailbox", "show", name)["addresses"]
 
+    def mx_status(self, domain):
+        return self.mailflow.json("accepted-domain", "show", domain)["mx_status"]
+
+    def send_outside(self, sender):
+        """As david, logged in behind STARTTLS."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with smtplib.SMTP("127.0.0.1", self.mailflow.port("Client Frontend " + NODE.lower()), "client.example") as client:
+            client.starttls(context=context)
+            client.login("david", PASSWORD)
+            client.sendmail(sender, ["carol@fabrikam.com"],
+                            f"From: David Pelton <{sender}>\r\nTo: carol@fabrikam.com\r\nSubject: hello\r\n\r\nhello\r\n")
+
     def test_from_the_first_domain_to_mail_at_the_new_one(self):
         # Before: the domain is the node's own, and so are the first addresses.
         self.assertEqual([d["domain"] for d in self.mailflow.json("accepted-domain", "list")], ["corp.contoso.com"])
-        self.ctl("mailbox", "create", "david", "--first-name", "David", "--last-name", "Pelton")
+        self.ctl("mailbox", "create", "david", "--first-name", "David", "--last-name", "Pelton", "--password", "-",
+                 said=PASSWORD + "\n")
         self.assertEqual(self.addresses("david"), ["SMTP:david@corp.contoso.com"])
 
         # Step 2: 3 to 6, and how you know that it worked.
-        self.ctl("accepted-domain", "create", "Contoso", "--domain", "contoso.com", "--type", "authoritative")
+        created = self.ctl("accepted-domain", "create", "Contoso", "--domain", "contoso.com", "--type", "authoritative")
+        self.assertIn(f"  contoso.com. IN MX 10 {NODE}.\n".lower(), created.stdout.lower())
+        self.ctl("accepted-domain", "create", "adatum.com")
+        self.assertEqual([self.mx_status(name) for name in ("Contoso", "corp.contoso.com", "adatum.com")],
+                         ["published", "missing", "elsewhere"])
+        self.ctl("accepted-domain", "remove", "adatum.com")
         self.assertIn("contoso.com", [d["domain"] for d in self.mailflow.json("accepted-domain", "list")])
         self.assertEqual(self.addresses("david"), ["SMTP:david@corp.contoso.com"])
 
@@ -54,6 +87,12 @@ class SeedSteps(SystemTest):
         submit(self.mailflow.port(), "a@example.com", "david@corp.contoso.com")
         submit(self.mailflow.port(), "a@example.com", "David@Contoso.com")
         self.mailflow.delivered("david", 2)
+        # What david sends under the old address leaves under the new one.
+        self.mailflow.internet(self.lab)
+        self.send_outside("david@corp.contoso.com")
+        message = self.lab.wait_for_messages(to="carol@fabrikam.com")[0]
+        self.assertEqual(message["from"], "david@contoso.com")
+        self.assertEqual(email.message_from_bytes(self.lab.content(message))["From"], "David Pelton <david@contoso.com>")
 
         # Once more changes nothing.
         again = self.ctl("address-policy", "apply", "Default Policy")
@@ -110,6 +149,17 @@ class Files(SystemTest):
         self.assertEqual(bob["display_name"], 'Smith, Bob "the builder"')
         self.assertEqual(self.mailflow.json("mailbox", "show", "carol@contoso.com")["address_policy_enabled"], False)
 
+    def test_a_good_file_is_taken_whole(self):
+        path = self.write("staff.csv", "name,kind,forwarding_recipient,members,password\n"
+                          "first,mailbox,last,,pencil\nteam,group,,first;last,\nlast,mailbox,,,\n")
+
+        result = self.ctl("mailbox", "import", path, "--all-or-nothing")
+
+        self.assertEqual(result.stdout, "3 created, 0 updated, 0 unchanged, 0 refused\n")
+        self.assertEqual(self.mailflow.json("mailbox", "show", "first")["forwarding_recipient"], "last")
+        self.assertTrue(self.mailflow.json("mailbox", "show", "first")["password_set"])
+        self.assertEqual(self.mailflow.json("group", "show", "team")["members"], ["first", "last"])
+
     def test_files_that_are_none_are_refused_whole(self):
         for text, words in (("name,colour\nbob,red\n", 'no recipient has a column "colour"'),
                             ("alias\nbob\n", 'no column "name"'), ("", "empty"),
@@ -131,8 +181,8 @@ class Files(SystemTest):
                 first = self.folder / f"all.{suffix}"
                 self.ctl("mailbox", "export", "--all-kinds", "--with-secrets", "--out", first)
                 before = self.ctl("config", "export").stdout
-                for kind, name in (("group", "Sales"), ("contact", "Carol; Jones"), ("mailbox", "bob"),
-                                   ("mailbox", "alice")):
+                for kind, name in (("group", "Sales"), ("contact", "Carol; Jones"), ("mailbox", "alice"),
+                                   ("mailbox", "bob")):
                     self.ctl(kind, "remove", name)
 
                 result = self.ctl("mailbox", "import", first)
