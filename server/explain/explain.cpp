@@ -4,6 +4,7 @@
 #include "server/receive/message_facts.hpp"
 #include "server/receive/sender_checks.hpp"
 #include "transport/base/one_shot.hpp"
+#include "transport/deliver/tls_policy.hpp"
 #include "transport/mail/trace_field.hpp"
 #include "transport/route/categorizer.hpp"
 #include "transport/route/connector_selection.hpp"
@@ -19,9 +20,27 @@ namespace {
 constexpr const char* kNotAsked =
     "counts of connections, rates, back pressure and free space change from moment to moment and "
     "were not asked";
-// See SmtpDeliveryAgent: SmtpClientSession has no STARTTLS, and mail with REQUIRETLS fails.
-constexpr const char* kClear =
-    "in clear: mail is sent without STARTTLS; a message with REQUIRETLS is not sent (5.7.30)";
+
+// What connector and policy ask for; DANE and MTA-STS are known only when the hosts are asked.
+std::string tls_words(const SendConnector& connector, const NextHop& hop) {
+    TlsQuestion question;
+    question.connector = &connector;
+    question.place =
+        hop.type == DeliveryType::smart_host ? TlsPlace::smart_host : TlsPlace::mx_host;
+    question.recipient_domain = hop.domain;
+    question.host = hop.domain;
+    const auto demand = decide_tls(question).demand;
+    switch (demand.level) {
+        case TlsLevel::none: return "in clear: the connector says no STARTTLS";
+        case TlsLevel::opportunistic: {
+            const bool may_ask = asks_dane(question) || asks_sts(question);
+            return std::string("where a host offers it, else in clear") +
+                   (may_ask ? "; DANE and MTA-STS may demand more" : "");
+        }
+        default: break;
+    }
+    return std::string("always, or the mail waits: ") + to_text(demand.level);
+}
 
 // ---- the hosts of a next hop, within a limit
 
@@ -433,7 +452,7 @@ Task<void> Work::find_hosts(Explanation::Recipient& recipient) {
     if (connector == nullptr) {
         co_return;
     }
-    recipient.tls = kClear;
+    recipient.tls = tls_words(*connector, *recipient.hop);
     if (recipient.hop->type == DeliveryType::smart_host) {
         recipient.hosts = "smart hosts as configured, from a random one on";
     }

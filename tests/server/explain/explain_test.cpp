@@ -142,7 +142,7 @@ TEST_CASE("explain shows next hop, hosts in order and why other connectors lost"
     REQUIRE(recipient.targets.size() == 2);
     CHECK(recipient.targets[0].host == "first.litware.com");
     CHECK(recipient.targets[1].endpoint.text() == "203.0.113.20:25");
-    CHECK(recipient.tls.starts_with("in clear"));
+    CHECK(recipient.tls.starts_with("where a host offers it, else in clear"));
 }
 
 TEST_CASE("explain says unknown where the DNS does not answer", "[explain]") {
