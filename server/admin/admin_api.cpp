@@ -12,7 +12,8 @@ AdminApi::AdminApi(Parts parts)
     , queue_(parts.console, *parts.lanes.front(), parts.queue)
     , tracking_(parts.tracking)
     , log_(parts.organization, parts.protocol_log)
-    , explain_(std::move(parts.explain)) {}
+    , explain_(std::move(parts.explain))
+    , tls_(parts.peers, parts.console.clock(), parts.console.log()) {}
 
 Task<HttpResponse> AdminApi::handle(HttpRequest request) {
     HttpResponse answer = json_error(404, "there is no such resource");
@@ -45,6 +46,8 @@ Task<HttpResponse> AdminApi::handle(HttpRequest request) {
         answer = co_await explain_.handle(std::move(request));
     } else if (resource == "config") {
         answer = co_await config_.handle(std::move(request));
+    } else if (resource == "tls") {
+        answer = tls_.handle(request);
     }
     co_return answer;
 }

@@ -9,6 +9,7 @@
 #include "server/admin/queue_resource.hpp"
 #include "server/admin/recipients_resource.hpp"
 #include "server/admin/status_resource.hpp"
+#include "server/admin/tls_resource.hpp"
 #include "server/admin/tracking_resource.hpp"
 
 #include <vector>
@@ -28,6 +29,7 @@ class AdminApi final : public HttpHandler {
         ProtocolLog& protocol_log;
         FindMx find_mx = {};  // empty: the DNS is asked nothing
         AskExplain explain = {};
+        PeerMemory* peers = nullptr;  // null: there is no TLS to remember
     };
 
     explicit AdminApi(Parts parts);
@@ -46,6 +48,7 @@ class AdminApi final : public HttpHandler {
     TrackingResource tracking_;
     LogResource log_;
     ExplainResource explain_;
+    TlsResource tls_;
 };
 
 }  // namespace mailflow

@@ -45,6 +45,7 @@ int run_explain(Context& context, const Arguments& arguments);
 int run_config(Context& context, const Arguments& arguments);
 int run_log(Context& context, const Arguments& arguments);
 int run_metrics(Context& context, const Arguments& arguments);
+int run_tls(Context& context, const Arguments& arguments);
 
 // Help at every level: all, a noun, a verb of a noun. Throws UsageError for what does not exist.
 [[nodiscard]] std::string help_text(const Arguments& arguments);

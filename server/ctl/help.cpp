@@ -104,6 +104,17 @@ const std::vector<Command>& commands() {
          "what the daemon counts, in Prometheus' text format",
          "smtpctl metrics\n\nPrometheus itself reads GET /metrics on the admin socket.\n\n"
          "Example:\n  smtpctl metrics | grep mailflow_receive_refusals\n"},
+        {"tls",
+         "peers, policies, results, forget",
+         "what is remembered about the TLS of other hosts",
+         "smtpctl tls peers|policies|results [--where CONDITION]\n"
+         "smtpctl tls forget NAME\n\n"
+         "peers: hosts whose optional TLS failed, spoken to in clear until a time; policies: of "
+         "MTA-STS, by domain;\nresults: what TLS came to in the last seven days, by day, policy "
+         "and host (RFC 8460). forget: all of one\nhost or domain, so that the next message finds "
+         "out anew.\n\n"
+         "Example:\n  smtpctl tls policies --where 'mode = enforce'\n"
+         "  smtpctl tls forget mail.contoso.com\n"},
     };
     return all;
 }

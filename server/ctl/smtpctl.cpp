@@ -66,7 +66,8 @@ int dispatch(Context& context, const Arguments& arguments) {
         {"explain", run_explain},
         {"config", run_config},
         {"log", run_log},
-        {"metrics", run_metrics}};
+        {"metrics", run_metrics},
+        {"tls", run_tls}};
     if (const auto found = commands.find(noun); found != commands.end()) {
         return found->second(context, arguments);
     }
