@@ -75,16 +75,6 @@ TEST_CASE_METHOD(
 }
 
 TEST_CASE_METHOD(
-    Company, "Nobody is told of a failure of what has the null sender", "[route][resolve]") {
-    set_sender("");
-    to("nobody@contoso.com");
-
-    run();
-
-    CHECK(result.is_over());
-}
-
-TEST_CASE_METHOD(
     Company,
     "Fact 11: an internal relay domain delivers here whom it has and relays the others",
     "[route][resolve]") {
