@@ -141,6 +141,12 @@ Task<std::optional<OpenFailure>> SessionOpener::begin(
     if (const auto& outcome = opened.session->tls_outcome()) count(plan, *outcome);
     if (const auto* tls = opened.session->tls()) opened.attempt.tls = tls->text();
     opened.attempt.reply = static_cast<std::uint16_t>(opened.session->last_code());
+    if (opened.session->has_shown_password() && warned_.insert(plan.connector->name).second) {
+        parts_.lane.log().warning(
+            "a password was sent in clear: the connector logs in without TLS (auth = basic)",
+            {{"connector", plan.connector->name},
+             {"remote", plan.host.name + " " + plan.host.address}});
+    }
     if (failure && failure->reply) opened.attempt.slow_down = asks_for_less(*failure->reply);
     co_return failure;
 }

@@ -18,6 +18,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -102,6 +103,7 @@ class SessionOpener {
     Parts parts_;
     TlsContextsPtr contexts_;
     ConnectionCache cache_;
+    std::set<std::string> warned_;  // connectors whose password goes in clear
 };
 
 }  // namespace mailflow

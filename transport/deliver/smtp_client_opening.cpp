@@ -205,6 +205,8 @@ Task<std::optional<OpenFailure>> SmtpClientSession::log_in(const SessionPlan& pl
                 : (tls_ ? "no usable mechanism among AUTH " : "without TLS none of AUTH ") +
                       joined(extensions_.auth) + (tls_ ? "" : " can be used"));
     }
+    shown_password_ = !tls_ && (*mechanism == smtp::ClientMechanism::plain ||
+                                *mechanism == smtp::ClientMechanism::login);
     smtp::SaslClient client(*mechanism, std::move(secrets));
     const auto response = client.begin();
     if (response.has_error()) {

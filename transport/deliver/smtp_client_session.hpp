@@ -85,6 +85,9 @@ class SmtpClientSession {
         return tls_outcome_;
     }
 
+    // The log-in said its password so that anybody on the way could read it.
+    [[nodiscard]] bool has_shown_password() const noexcept { return shown_password_; }
+
     // The reply read last, of whatever stage; 0: none.
     [[nodiscard]] int last_code() const noexcept { return last_code_; }
 
@@ -149,6 +152,7 @@ class SmtpClientSession {
     int last_code_ = 0;
     Duration patience_ = smtp::kEndOfDataTimeout;
     std::uint32_t transactions_ = 0;
+    bool shown_password_ = false;
     bool usable_ = false;
     bool needs_reset_ = false;
 };

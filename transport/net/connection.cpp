@@ -291,10 +291,9 @@ Task<Result<TlsFacts>> Connection::encrypt(
         co_return end;
     }
     // In place before the handshake, so that closing the connection ends it.
-    auto encrypted =
-        role == TlsRole::server
-            ? std::make_unique<TlsStream>(std::move(stream_), context, TlsRole::server)
-            : std::make_unique<TlsStream>(std::move(stream_), context, expectation);
+    auto encrypted = role == TlsRole::server
+                         ? std::make_unique<TlsStream>(std::move(stream_), context, TlsRole::server)
+                         : std::make_unique<TlsStream>(std::move(stream_), context, expectation);
     auto& tls = *encrypted;
     stream_ = std::move(encrypted);
     drained_ = true;

@@ -3,7 +3,7 @@
 
 #include "tests/support/fake_resolver.hpp"
 #include "tests/support/kept_peers.hpp"
-#include "tests/support/open_secrets.hpp"
+#include "tests/support/marked_secrets.hpp"
 #include "tests/support/run_task.hpp"
 #include "tests/support/scripted_peer.hpp"
 #include "tests/transport/route/organization_maker.hpp"
@@ -143,7 +143,7 @@ struct SmtpFixture {
     FakeResolver resolver;
     EndingBody bodies;
     KeptPeers memory;
-    OpenSecrets secrets;
+    MarkedSecrets secrets;
     OrganizationPtr organization;
     std::unique_ptr<SmtpDeliveryAgent> agent;
 };
