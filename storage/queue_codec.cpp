@@ -263,9 +263,10 @@ enum Extra : std::uint64_t {
     has_deliver_by = 1024,
     has_release = 2048,
     has_variants = 4096,
+    waives_tls = 8192,
 };
 
-constexpr std::uint64_t kAllExtras = 8191;
+constexpr std::uint64_t kAllExtras = 16383;
 
 std::uint64_t extras_of(const QueuedMessage& message) {
     const auto& envelope = message.envelope;
@@ -287,6 +288,7 @@ std::uint64_t extras_of(const QueuedMessage& message) {
     note(envelope.deliver_by.has_value(), has_deliver_by);
     note(envelope.release != UtcTime{}, has_release);
     note(!message.variants.empty(), has_variants);
+    note(message.content.facts.tls_not_required, waives_tls);
     return extras;
 }
 
@@ -429,6 +431,7 @@ void unpack_extras(Unpacker& in, QueuedMessage& message) {
     auto& envelope = message.envelope;
     message.origin.trusted = (extras & is_trusted) != 0;
     envelope.require_tls = (extras & needs_tls) != 0;
+    message.content.facts.tls_not_required = (extras & waives_tls) != 0;
     if (extras & has_tls) message.origin.tls = in.string();
     if (extras & has_account) message.origin.account = in.string();
     if (extras & has_edits) message.content.edits = edits_of(in, message.content);

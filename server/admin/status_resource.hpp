@@ -29,8 +29,8 @@ struct ServerStatus {
     std::uint64_t deferred_recipients = 0;
     std::uint64_t held_messages = 0;
     std::uint64_t configuration_version = 0;
-    std::string pressure = "normal";  // normal, medium or high
-    std::string pressure_reading;     // of the resource that is short; empty at normal
+    std::string pressure = "normal";   // normal, medium or high
+    std::string pressure_reading;      // of the resource that is short; empty at normal
     std::string dnssec = "untrusted";  // proven, unproven or untrusted
     std::string dnssec_detail;         // why it is not proven
     std::vector<ListenerStatus> listeners;

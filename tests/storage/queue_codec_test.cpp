@@ -44,6 +44,7 @@ QueuedMessage full_message() {
     message.origin.trusted = true;
     message.content.edits = {{0, 9, ""}, {9, 0, "X: y\r\n"}, {16, 2, "\r\n"}};
     message.content.facts.local_received_count = 3;
+    message.content.facts.tls_not_required = true;
     const auto owner = ReversePath(EmailAddress::parse("owner@contoso.com").value());
     const std::vector<HeaderEdit> edits = {{9, 2, "Y: z\r\n"}};
     message.variants = {
@@ -83,6 +84,7 @@ TEST_CASE("Everything a message carries comes back", "[storage][codec]") {
     CHECK(found.origin.trusted);
     CHECK(found.content.edits == given.content.edits);
     CHECK(found.content.facts.local_received_count == 3);
+    CHECK(found.content.facts.tls_not_required);
     CHECK(found.content.facts.subject == "hello");
     CHECK(found.variants == given.variants);
 }

@@ -141,6 +141,7 @@ Task<void> SmtpDeliveryAgent::decide(Attempt& attempt, const MailTarget& target)
     if (hop.type == DeliveryType::dns) question.recipient_domain = ascii::to_lower(hop.domain);
     question.host = target.host;
     question.require_tls = attempt.job.message->envelope.require_tls;
+    question.tls_not_required = attempt.job.message->content.facts.tls_not_required;
     if (parts_.resolver.dnssec() == DnssecTrust::proven && asks_dane(question)) {
         DaneHost host{
             ascii::to_lower(target.host),

@@ -115,25 +115,25 @@ TlsDemand by_message(const TlsQuestion& question, TlsDemand demand) {
     return demand;
 }
 
-}  // namespace
-
-bool asks_dane(const TlsQuestion& question) noexcept {
+// Whether what the destination publishes may ask for more than the connector does.
+bool is_open_to_discovery(const TlsQuestion& question) noexcept {
     const auto& connector = *question.connector;
     // RFC 8689 §5: the sender would rather have it delivered in clear than not at all.
     const bool waived = question.tls_not_required && !question.require_tls;
     const bool settled =
         connector.ignore_starttls || connector.force_helo ||
         (connector.require_tls && connector.tls_auth_level == TlsAuthLevel::domain_validation);
-    return question.place == TlsPlace::mx_host && !is_literal(question.host) && connector.dane &&
-           !waived && !settled;
+    return question.place == TlsPlace::mx_host && !is_literal(question.host) && !waived && !settled;
+}
+
+}  // namespace
+
+bool asks_dane(const TlsQuestion& question) noexcept {
+    return question.connector->dane && is_open_to_discovery(question);
 }
 
 bool asks_sts(const TlsQuestion& question) noexcept {
-    auto same = *question.connector;
-    same.dane = same.mta_sts;
-    auto as_dane = question;
-    as_dane.connector = &same;
-    return asks_dane(as_dane);
+    return question.connector->mta_sts && is_open_to_discovery(question);
 }
 
 TlsDecision decide_tls(const TlsQuestion& question) {

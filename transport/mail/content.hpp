@@ -30,6 +30,8 @@ struct ContentFacts {
     std::uint32_t local_received_count = 0;
     bool has_date = false;
     bool has_from = false;
+    // RFC 8689 §5: `TLS-Required: No`. The sender would rather have it arrive than be secret.
+    bool tls_not_required = false;
     std::string message_id;  // with angle brackets; empty when absent
     std::string subject;     // unfolded, raw, at most 256 octets
     // Octets of the stored body up to and including the empty line.

@@ -91,6 +91,7 @@ FieldKind field_kind(std::string_view name) noexcept {
         Named{"return-receipt-to", FieldKind::return_receipt_to},
         Named{"sender", FieldKind::sender},
         Named{"subject", FieldKind::subject},
+        Named{"tls-required", FieldKind::tls_required},
         Named{"to", FieldKind::to}};
     const auto* const found =
         std::find_if(kNamed.begin(), kNamed.end(), [name](const Named& named) {
@@ -214,6 +215,7 @@ void HeaderScanner::end_field() {
         case FieldKind::from: facts_.has_from = true; break;
         case FieldKind::message_id: learn_message_id(); break;
         case FieldKind::subject: learn_subject(); break;
+        case FieldKind::tls_required: learn_tls_required(); break;
         default: break;
     }
     note_field();
@@ -249,6 +251,13 @@ void HeaderScanner::learn_received() {
     if (wishes_.names.holds(by_domain(stamp))) {
         ++facts_.local_received_count;
     }
+}
+
+// RFC 8689 §5: `No` is the only value there is; anything else asks for nothing.
+void HeaderScanner::learn_tls_required() {
+    const auto value = unfold(std::string_view(field_).substr(field_.find(':') + 1));
+    facts_.tls_not_required =
+        facts_.tls_not_required || ascii::equal_ignoring_case(ascii::trimmed(value), "no");
 }
 
 // The first one counts. It goes into replies and logs, so it holds no blank and no control, and `?`

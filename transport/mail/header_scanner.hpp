@@ -52,6 +52,7 @@ enum class FieldKind : std::uint8_t {
     return_receipt_to,
     sender,
     subject,
+    tls_required,
     to,
 };
 
@@ -141,6 +142,7 @@ class HeaderScanner {
     void learn_received();
     void learn_message_id();
     void learn_subject();
+    void learn_tls_required();
 
     HeaderLimits limits_;
     HeaderWishes wishes_;

@@ -20,7 +20,7 @@ struct JournalEntry {
     const NextHop& hop;
     const DeliveryStatus& status;
     UtcTime now{};
-    Duration attempt{};  // how long the attempt took; zero when there was none
+    Duration attempt{};      // how long the attempt took; zero when there was none
     std::string_view tls{};  // what TLS the host was spoken to in; empty: none
 };
 

@@ -289,8 +289,7 @@ class QueueManager {
     Task<void> reroute();
     Task<std::vector<std::string>> rooms_without_route();
     Task<void> reroute_room(std::string room);
-    void reroute_message(
-        QueuedMessage& message, const std::string& room, const ReadWatch& watch);
+    void reroute_message(QueuedMessage& message, const std::string& room, const ReadWatch& watch);
 
     // queue_watchdog.cpp: recipients nothing will move
     Task<void> watch_stuck();

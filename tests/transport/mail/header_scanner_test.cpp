@@ -80,6 +80,13 @@ TEST_CASE(
     CHECK_FALSE(header.has(FieldKind::subject));
 }
 
+TEST_CASE("TLS-Required: No is the only word of its field that counts", "[mail][scanner]") {
+    CHECK(scan("TLS-Required: No\r\n\r\n").tls_not_required);
+    CHECK(scan("tls-required:\r\n\tno \r\n\r\n").tls_not_required);
+    CHECK_FALSE(scan("TLS-Required: Yes\r\n\r\n").tls_not_required);
+    CHECK_FALSE(scan("Subject: TLS-Required: No\r\n\r\nTLS-Required: No\r\n").tls_not_required);
+}
+
 TEST_CASE("A wished-for field is kept whole, however long its lines", "[mail][scanner]") {
     const auto piece = GENERATE(1U, 999U, 1'200U, 1'201U, 100'000U);
     const std::string to =
