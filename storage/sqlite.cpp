@@ -240,8 +240,13 @@ SqliteSnapshot::SqliteSnapshot(SqliteConnection& connection)
 }
 
 SqliteSnapshot::~SqliteSnapshot() {
-    if (own_ && connection_.in_transaction()) {
-        ::sqlite3_exec(connection_.database().getHandle(), "COMMIT", nullptr, nullptr, nullptr);
+    if (!own_ || !connection_.in_transaction()) {
+        return;
+    }
+    try {
+        connection_.query("COMMIT").run();  // prepared once: every look-up ends so
+    } catch (const SQLite::Exception&) {
+        ::sqlite3_exec(connection_.database().getHandle(), "ROLLBACK", nullptr, nullptr, nullptr);
     }
 }
 

@@ -287,7 +287,8 @@ void SessionOpener::put_back(const HostPlan& plan, std::unique_ptr<SmtpClientSes
     auto rest = cache_.put(
         key_of(plan),
         std::move(session),
-        {connector.connection_inactivity_timeout, connector.max_messages_per_connection});
+        {connector.connection_inactivity_timeout,
+         plan.max_messages_per_connection.value_or(connector.max_messages_per_connection)});
     end(std::move(rest));
 }
 

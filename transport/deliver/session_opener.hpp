@@ -39,6 +39,8 @@ struct HostPlan {
     std::string ehlo_name;
     std::optional<IpAddress> source;  // bound to before connecting
     TlsDemand tls;
+    // Of the destination's policy; none: the connector's.
+    std::optional<std::uint32_t> max_messages_per_connection;
     std::string policy_domain;  // the recipient's, for reports (RFC 8460); empty: none are due
 };
 

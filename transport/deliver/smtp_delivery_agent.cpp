@@ -195,6 +195,7 @@ HostPlan SmtpDeliveryAgent::plan_for(const Attempt& attempt, const MailTarget& t
     plan.dialect = hop.type == DeliveryType::lmtp ? SmtpClientSession::Dialect::lmtp
                                                   : SmtpClientSession::Dialect::smtp;
     plan.ehlo_name = attempt.ehlo_name;
+    plan.max_messages_per_connection = attempt.job.max_messages_per_connection;
     plan.source =
         attempt.connector->source_address ? attempt.connector->source_address : settings_.source;
     if (hop.type == DeliveryType::dns) plan.policy_domain = ascii::to_lower(hop.domain);

@@ -119,6 +119,7 @@ struct SmtpFixture {
         job.message = std::make_shared<const QueuedMessage>(std::move(message));
         job.hop = {DeliveryType::dns, "fabrikam.com", "Internet"};
         job.organization = organization;
+        job.max_messages_per_connection = max_messages_per_connection;
         return test.run(agent->deliver(std::move(job)));
     }
 
@@ -145,6 +146,7 @@ struct SmtpFixture {
     KeptPeers memory;
     MarkedSecrets secrets;
     OrganizationPtr organization;
+    std::optional<std::uint32_t> max_messages_per_connection;  // of the destination's policy
     std::unique_ptr<SmtpDeliveryAgent> agent;
 };
 

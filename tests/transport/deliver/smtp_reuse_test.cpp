@@ -140,6 +140,20 @@ TEST_CASE("a connection carries a bounded number of messages", "[deliver][cache]
     CHECK(fixture.dialogue(0).commands.back() == "QUIT");
 }
 
+TEST_CASE(
+    "max_messages_per_connection: the destination's policy has the word before the connector",
+    "[deliver][cache]") {
+    SmtpFixture fixture;
+    fixture.max_messages_per_connection = 1;
+    fixture.serve_mx1({});
+
+    fixture.deliver({"bob@fabrikam.com"});
+    fixture.deliver({"bob@fabrikam.com"});
+
+    CHECK(fixture.dialogue(0).messages.size() == 1);
+    CHECK(fixture.dialogue(1).messages.size() == 1);
+}
+
 TEST_CASE("the cache is bounded and drops the one idle for longest", "[deliver][cache]") {
     SmtpFixture fixture({.max_sessions = 1});
     fixture.serve_mx1({});
