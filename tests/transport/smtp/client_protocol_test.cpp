@@ -36,7 +36,13 @@ std::string converse(ClientProtocol& client, std::initializer_list<const char*> 
     const auto* next_reply = replies.begin();
     while (client.next() != Next::finished) {
         switch (client.next()) {
-            case Next::write: said += client.take_flight(); break;
+            case Next::write:
+                said += client.take_flight();
+                if (client.has_body_in_flight()) {
+                    said += "<body>";
+                    client.on_body_sent();
+                }
+                break;
             case Next::send_body:
                 said += "<body>";
                 client.on_body_sent();
@@ -425,6 +431,7 @@ TEST_CASE("RFC 2852 §4: what is to be returned when late needs a peer that know
 
 TEST_CASE("RFC 3030: binary content leaves as one chunk, never by DATA", "[smtp][client]") {
     auto transaction = to({"bob@example.net", "carol@example.net"});
+    transaction.size = 40'000;
     transaction.binary = true;
     transaction.eight_bit = true;
     CHECK(
@@ -437,7 +444,7 @@ TEST_CASE("RFC 3030: binary content leaves as one chunk, never by DATA", "[smtp]
     ClientProtocol client(peer, transaction);
 
     CHECK(client.is_chunked());
-    CHECK(client.chunk_command() == "BDAT 100 LAST\r\n");
+    CHECK(client.chunk_command() == "BDAT 40000 LAST\r\n");
     CHECK(
         converse(client, {"250 ok", "550 5.1.1 no", "250 ok", "250 2.0.0 taken"}) ==
         "MAIL FROM:<alice@example.com> BODY=BINARYMIME\r\n"
@@ -448,10 +455,32 @@ TEST_CASE("RFC 3030: binary content leaves as one chunk, never by DATA", "[smtp]
     CHECK(client.outcomes()[1].reply->code == 250);
 }
 
+TEST_CASE("decisions §2.7: small content is part of the one flight", "[smtp][client]") {
+    const PeerExtensions peer{.pipelining = true, .chunking = true};
+    const std::string flight =
+        "MAIL FROM:<alice@example.com>\r\nRCPT TO:<bob@example.net>\r\n<body>";
+
+    ClientProtocol taken(peer, to({"bob@example.net"}));
+    CHECK(converse(taken, {"250 ok", "250 ok", "250 2.0.0 taken"}) == flight + "|||");
+    CHECK(taken.is_delivered());
+    CHECK_FALSE(taken.needs_reset());
+
+    ClientProtocol nobody(peer, to({"bob@example.net"}));
+    CHECK(converse(nobody, {"250 ok", "550 5.1.1 no", "554 5.5.1 nobody"}) == flight + "|||");
+    CHECK(outcome(nobody, 0) == "rcpt: 550 5.1.1 no");
+    CHECK(nobody.needs_reset());
+
+    ClientProtocol refused(peer, to({"bob@example.net"}));
+    CHECK(converse(refused, {"550 5.7.1 no", "503 no", "503 no"}) == flight + "|||");
+    CHECK(outcome(refused, 0) == "mail: 550 5.7.1 no");
+    CHECK_FALSE(refused.is_delivered());
+}
+
 TEST_CASE(
     "RFC 3030: without a recipient no chunk is sent; after a refused one comes RSET", "[smtp]") {
     const PeerExtensions peer{.pipelining = true, .chunking = true, .binary_mime = true};
     auto transaction = to({"bob@example.net"});
+    transaction.size = 40'000;
     transaction.binary = true;
 
     ClientProtocol nobody(peer, transaction);
