@@ -41,7 +41,6 @@ const char* cache_pragma(SqliteCache cache) noexcept {
         case SqliteCache::kib512: return "PRAGMA cache_size=-512";
         case SqliteCache::mib1: return "PRAGMA cache_size=-1024";
         case SqliteCache::mib2: return "PRAGMA cache_size=-2048";
-        case SqliteCache::mib8: return "PRAGMA cache_size=-8192";
         case SqliteCache::mib32: break;
     }
     return "PRAGMA cache_size=-32768";

@@ -37,7 +37,7 @@ using OpenResult = boost::system::result<T, StoreFailure>;
 
 enum class SqlitePageSize { kib4, kib16 };
 // What a connection keeps of its file in memory at most; the system's own cache is behind it.
-enum class SqliteCache { kib512, mib1, mib2, mib8, mib32 };
+enum class SqliteCache { kib512, mib1, mib2, mib32 };
 
 struct SqliteSettings {
     std::string path;
