@@ -175,9 +175,7 @@ void measure_look_ups(Bench& bench) {
     std::vector<std::string> keys;
     for (std::uint64_t i = 0; i < questions; ++i)
         keys.push_back(address_of(shuffled(i, bench.count), "contoso.com").lookup_key());
-    // As the reader has it.
-    SqliteConnection connection(
-        {.path = bench.path(), .vfs = {}, .cache = SqliteCache::mib8}, SqliteRole::reader);
+    SqliteConnection connection({.path = bench.path(), .vfs = {}}, SqliteRole::reader);
     RecipientRows rows(connection);
     line("read from SQLite", [&] {
         for (const auto& key : keys) {
