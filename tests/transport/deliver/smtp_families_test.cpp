@@ -16,6 +16,15 @@ struct FamiliesFixture : SmtpFixture {
         resolver.add_address("mx.dual.com", "203.0.113.9");
     }
 
+    // The slower connection comes to its end, too.
+    ~FamiliesFixture() {
+        agent->close_idle();
+        test.advance(std::chrono::minutes(10));
+    }
+
+    FamiliesFixture(const FamiliesFixture&) = delete;
+    FamiliesFixture& operator=(const FamiliesFixture&) = delete;
+
     DeliveryReport send() {
         DeliveryJob job;
         job.recipients = {0};
