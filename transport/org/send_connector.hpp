@@ -108,8 +108,7 @@ struct SendConnector {
     std::optional<std::uint64_t> max_message_size;  // octets; none: unlimited
     std::uint32_t max_messages_per_connection = 20;
     std::chrono::milliseconds connection_inactivity_timeout{std::chrono::minutes(10)};
-    bool force_helo = false;    // HELO, never EHLO: no STARTTLS, no extension at all
-    bool protocol_log = false;  // verbose
+    bool force_helo = false;  // HELO, never EHLO: no STARTTLS, no extension at all
     ErrorPolicies error_policies;
     // Received fields stay in what leaves (reference 1.7, Send-Headers-Routing).
     bool send_routing_headers = true;

@@ -1,6 +1,6 @@
 #include "transport/ports/outbound_header.hpp"
 
-#include "transport/base/ascii.hpp"
+#include "transport/mail/header_scanner.hpp"
 
 #include <string>
 #include <string_view>
@@ -13,13 +13,16 @@ namespace {
 // Longer than any name that is looked for; a field's name that is longer is none of them.
 constexpr std::size_t kLongestName = 64;
 
-bool is_routing_field(std::string_view name) {
-    return ascii::equal_ignoring_case(name, "Received") ||
-           ascii::starts_with_ignoring_case(name, "Resent-");
-}
-
-bool is_organization_field(std::string_view name) {
-    return ascii::starts_with_ignoring_case(name, "X-Mailflow-");
+bool may_leave(std::string_view name, HeaderRights rights) noexcept {
+    switch (field_kind(name)) {
+        case FieldKind::received:
+        case FieldKind::resent:
+        case FieldKind::resent_bcc:
+        case FieldKind::resent_from:
+        case FieldKind::resent_sender: return rights.routing;
+        case FieldKind::organization: return rights.organization;
+        default: return true;
+    }
 }
 
 // Of one piece a reader gives.
@@ -100,8 +103,7 @@ class OutboundReader final : public BodyReader {
     }
 
     void take_name() {
-        leaves_out_ = (!rights_.routing && is_routing_field(name_)) ||
-                      (!rights_.organization && is_organization_field(name_));
+        leaves_out_ = !may_leave(name_, rights_);
         keep(name_);
         name_.clear();
         at_line_start_ = false;

@@ -1,5 +1,6 @@
 #include "transport/ports/content_reader.hpp"
 
+#include "tests/support/piece_reader.hpp"
 #include "tests/support/run_task.hpp"
 #include "tests/support/seeded_random.hpp"
 #include "transport/base/error.hpp"
@@ -11,33 +12,6 @@
 namespace mailflow {
 
 namespace {
-
-// Gives `text` in pieces of `piece` octets, each in a buffer of its own that the next call
-// overwrites; then `failure`, if there is one.
-class PieceReader final : public BodyReader {
-  public:
-    PieceReader(std::string text, std::size_t piece, ErrorCode failure = {})
-        : text_(std::move(text))
-        , size_(piece)
-        , failure_(failure) {}
-
-    Task<Result<std::string_view>> next() override {
-        std::fill(piece_.begin(), piece_.end(), '!');
-        piece_ = text_.substr(done_, size_);
-        done_ += piece_.size();
-        if (piece_.empty() && failure_) {
-            co_return failure_;
-        }
-        co_return std::string_view(piece_);
-    }
-
-  private:
-    std::string text_;
-    std::size_t size_;
-    ErrorCode failure_;
-    std::string piece_;
-    std::size_t done_ = 0;
-};
 
 Result<std::string> read(const Content& content, std::unique_ptr<BodyReader> body) {
     asio::io_context context;

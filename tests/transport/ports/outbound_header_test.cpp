@@ -1,5 +1,6 @@
 #include "transport/ports/outbound_header.hpp"
 
+#include "tests/support/piece_reader.hpp"
 #include "tests/support/run_task.hpp"
 #include "transport/base/error.hpp"
 
@@ -11,35 +12,10 @@ namespace mailflow {
 
 namespace {
 
-// Gives `text` in pieces of `size` octets, each in a buffer that the next call overwrites.
-class Pieces final : public BodyReader {
-  public:
-    Pieces(std::string text, std::size_t size, ErrorCode failure = {})
-        : text_(std::move(text))
-        , size_(size)
-        , failure_(failure) {}
-
-    Task<Result<std::string_view>> next() override {
-        std::fill(piece_.begin(), piece_.end(), '!');
-        piece_ = text_.substr(done_, size_);
-        done_ += piece_.size();
-        if (piece_.empty() && failure_) {
-            co_return failure_;
-        }
-        co_return std::string_view(piece_);
-    }
-
-  private:
-    std::string text_;
-    std::size_t size_;
-    ErrorCode failure_;
-    std::string piece_;
-    std::size_t done_ = 0;
-};
-
 std::string left(const std::string& text, std::size_t piece, HeaderRights rights) {
     asio::io_context context;
-    auto opened = run_task(context, open_outbound(std::make_unique<Pieces>(text, piece), rights));
+    auto opened =
+        run_task(context, open_outbound(std::make_unique<PieceReader>(text, piece), rights));
     REQUIRE(opened.has_value());
     std::string read;
     for (;;) {
@@ -103,7 +79,7 @@ TEST_CASE("a header may be nothing but what stays here", "[ports][outbound]") {
 TEST_CASE("a body that cannot be read is told, in header and body", "[ports][outbound]") {
     asio::io_context context;
     const auto open = [&](const std::string& text) {
-        auto pieces = std::make_unique<Pieces>(text, 10, make_error_code(Error::corrupt));
+        auto pieces = std::make_unique<PieceReader>(text, 10, make_error_code(Error::corrupt));
         return run_task(context, open_outbound(std::move(pieces), kOutside));
     };
 
