@@ -77,11 +77,15 @@ Result<bool> read_is_member(
     return group_id && id && rows.is_member(*group_id, *id);
 }
 
-// Whatever SQLite throws, the question stands: asked again later, mail waits.
+// Whatever SQLite throws, the question stands: asked again later, mail waits. So it does when the
+// database has closed under a task that outlasted the stop.
 template <class F>
-auto answered(F work) -> decltype(work()) {
+auto answered(std::optional<RecipientRows>& rows, F work) -> decltype(work(*rows)) {
+    if (!rows) {
+        return Error::unavailable;
+    }
     try {
-        return work();
+        return work(*rows);
     } catch (const SQLite::Exception&) {
         return Error::unavailable;
     }
@@ -130,7 +134,8 @@ Task<Result<MailRecipientPtr>> SqliteDirectory::find_by_name(std::string name) {
 Task<Result<std::vector<MailRecipientPtr>>> SqliteDirectory::members(
     std::string group, std::string after, std::size_t limit) {
     const auto work = [&] {
-        return answered([&] { return read_members(parts_.rows, group, after, limit); });
+        return answered(
+            parts_.rows, [&](auto& rows) { return read_members(rows, group, after, limit); });
     };
     auto found = co_await offload(parts_.reader, work);
     co_return found;
@@ -138,7 +143,8 @@ Task<Result<std::vector<MailRecipientPtr>>> SqliteDirectory::members(
 
 Task<Result<bool>> SqliteDirectory::is_member(std::string group, std::string recipient) {
     const auto work = [&] {
-        return answered([&] { return read_is_member(parts_.rows, group, recipient); });
+        return answered(
+            parts_.rows, [&](auto& rows) { return read_is_member(rows, group, recipient); });
     };
     auto found = co_await offload(parts_.reader, work);
     co_return found;
@@ -204,13 +210,15 @@ void SqliteDirectory::keep(const Key& key, const MailRecipientPtr& recipient) {
 }
 
 // In one transaction: no recipient is read half before and half after a change.
-void SqliteDirectory::look_up_all(RecipientRows& rows, Batch& batch) {
-    try {
-        SqliteSnapshot snapshot(rows.connection());
+void SqliteDirectory::look_up_all(std::optional<RecipientRows>& rows, Batch& batch) {
+    const auto all = answered(rows, [&](auto& open) {
+        SqliteSnapshot snapshot(open.connection());
         for (const auto& key : batch.keys)
-            batch.answers.push_back(answered([&] { return look_up(rows, key); }));
-    } catch (const SQLite::Exception&) {
-        batch.answers.resize(batch.keys.size(), Error::unavailable);
+            batch.answers.push_back(answered(rows, [&](auto& r) { return look_up(r, key); }));
+        return Result<bool>(true);
+    });
+    if (!all) {
+        batch.answers.resize(batch.keys.size(), all.error());
     }
 }
 

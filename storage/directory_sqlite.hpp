@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,8 @@ class SqliteDirectory final : public Directory {
     struct Parts {
         Executor lane;
         TaskRunner& reader;
-        RecipientRows& rows;  // on the reader
+        // On the reader. Empty once the database is closed: what is asked then is unavailable.
+        std::optional<RecipientRows>& rows;
         const DirectoryVersion& version;
         std::size_t capacity = kDirectoryCacheCapacity;
     };
@@ -74,7 +76,7 @@ class SqliteDirectory final : public Directory {
     void finish_batch(Batch& batch);
     void keep(const Key& key, const MailRecipientPtr& recipient);
     // On the reader.
-    static void look_up_all(RecipientRows& rows, Batch& batch);
+    static void look_up_all(std::optional<RecipientRows>& rows, Batch& batch);
     static Result<MailRecipientPtr> look_up(RecipientRows& rows, const Key& key);
 
     Parts parts_;

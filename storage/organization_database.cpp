@@ -84,7 +84,7 @@ CertificateStore& OrganizationDatabase::certificates() noexcept {
 std::unique_ptr<SqliteDirectory> OrganizationDatabase::make_directory(
     Executor lane, std::size_t capacity) {
     return std::make_unique<SqliteDirectory>(SqliteDirectory::Parts{
-        std::move(lane), members_->parts.reader, *members_->rows, members_->directory, capacity});
+        std::move(lane), members_->parts.reader, members_->rows, members_->directory, capacity});
 }
 
 const std::string& OrganizationDatabase::login_secret() const noexcept {

@@ -47,6 +47,17 @@ struct DirectoryFixture : OrganizationFixture {
 
 }  // namespace
 
+TEST_CASE("what is asked of a closed database is unavailable", "[storage][directory]") {
+    DirectoryFixture fixture;
+    fixture.add("alice", {"alice@contoso.com"});
+    fixture.test.run(fixture.database->close());
+
+    auto& directory = *fixture.directory_of_lane;
+    CHECK(fixture.find("alice@contoso.com") == make_error_code(Error::unavailable).message());
+    CHECK(fixture.test.run(directory.members("staff", "", 10)).error() == Error::unavailable);
+    CHECK(fixture.test.run(directory.is_member("staff", "alice")).error() == Error::unavailable);
+}
+
 TEST_CASE("the directory over SQLite keeps the port's promises", "[storage][conformance]") {
     DirectoryFixture fixture;
     auto& recipients = fixture.database->recipients();
